@@ -1,0 +1,253 @@
+"""The facts a converted model carries, and how they are read.
+
+A runtime never guesses how a network wants its input: the converter writes it into
+the model file (ONNX `metadata_props`, key `fer_edge`) as one JSON object, and this
+module reads it back without any ONNX library. Design rule: whatever would change a
+single output number belongs here.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import BadInput, InputNotFound
+
+METADATA_KEY = "fer_edge"
+SCHEMA = 1
+MAX_MODEL_BYTES = 2 << 30
+
+Kind = Literal["detector", "expression"]
+Colour = Literal["rgb", "bgr", "gray"]
+Resize = Literal["tf1_bilinear", "half_pixel_bilinear", "area"]
+_CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}
+
+FER2013_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+@dataclass(frozen=True)
+class InputFacts:
+    """What the network's one input expects: float32 `(n, channels, height, width)`.
+
+    Attributes:
+        name: of the input tensor.
+        height, width: in pixels.
+        colour: order of the channels; `gray` is one channel (ITU-R BT.601 luma).
+        resize: `tf1_bilinear` samples at `dst * scale` without a half-pixel shift and
+            ignores the aspect ratio (TensorFlow 1's ResizeBilinear);
+            `half_pixel_bilinear` is the same with pixel centres aligned;
+            `area` averages when shrinking and is bilinear when enlarging.
+        mean, scale: a value a channel; the network sees `(pixel - mean) * scale`,
+            with pixel in 0-255.
+    """
+
+    name: str
+    height: int
+    width: int
+    colour: Colour
+    resize: Resize
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        channels = _CHANNELS.get(self.colour)
+        if channels is None:
+            raise BadInput(f"colour {self.colour!r} is not one of {', '.join(_CHANNELS)}")
+        if self.resize not in ("tf1_bilinear", "half_pixel_bilinear", "area"):
+            raise BadInput(f"resize rule {self.resize!r} is unknown")
+        if not (1 <= self.height <= 4096 and 1 <= self.width <= 4096):
+            raise BadInput(f"input size {self.width}x{self.height} is outside 1-4096 pixels")
+        if len(self.mean) != channels or len(self.scale) != channels:
+            raise BadInput(f"{self.colour} input needs {channels} mean and scale values")
+
+    @property
+    def channels(self) -> int:
+        """1 for gray, 3 for colour."""
+        return _CHANNELS[self.colour]
+
+
+@dataclass(frozen=True)
+class DetectorFacts:
+    """What the host does with a detector's survivors.
+
+    Attributes:
+        boxes_output: name of float32 `(1, k, 4)`, normalised (ymin, xmin, ymax, xmax),
+            not clipped.
+        scores_output: name of float32 `(1, k, classes)`, 0-1, without background.
+        face_class: column of the scores that is a face.
+        score_threshold, iou_threshold, max_detections: the graph's own for NMS.
+    """
+
+    boxes_output: str
+    scores_output: str
+    face_class: int
+    score_threshold: float
+    iou_threshold: float
+    max_detections: int
+
+
+@dataclass(frozen=True)
+class ExpressionFacts:
+    """How faces are cut out for an expression model.
+
+    Attributes:
+        probabilities_output: name of float32 `(n, classes)`, rows summing to 1.
+        crop_scale: side of the square crop over the longer side of the face box.
+    """
+
+    probabilities_output: str
+    crop_scale: float
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Everything the runtime knows about a converted model.
+
+    Attributes:
+        kind: what the model does.
+        input: how it wants its input.
+        labels: a name a class, in the order of the output.
+        precision: of weights and arithmetic, `fp32` or `fp16`.
+        source_name, source_sha256: the original file.
+        converter: version of fer-edge that wrote the model.
+        detector, expression: the facts of that kind; the other is None.
+    """
+
+    kind: Kind
+    input: InputFacts
+    labels: tuple[str, ...]
+    precision: str
+    source_name: str
+    source_sha256: str
+    converter: str
+    detector: DetectorFacts | None = None
+    expression: ExpressionFacts | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("detector", "expression") or getattr(self, self.kind) is None:
+            raise BadInput(f"model of kind {self.kind!r} lacks the facts of that kind")
+        if len(set(self.labels)) != len(self.labels) or not self.labels:
+            raise BadInput(f"labels must be distinct and at least one: {', '.join(self.labels)}")
+        if self.detector and not 0 <= self.detector.face_class < len(self.labels):
+            raise BadInput(f"face class {self.detector.face_class} is not one of the labels")
+
+    def to_json(self) -> str:
+        """One JSON object, the value stored under `METADATA_KEY`."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, origin: str = "model") -> ModelFacts:
+        """Read what `to_json` wrote; `origin` names the file in errors.
+
+        Raises:
+            BadInput: not our JSON, another schema, or values that make no sense.
+        """
+        try:
+            raw = json.loads(text)
+            schema = raw.pop("schema")
+            if schema != SCHEMA:
+                raise BadInput(f"facts have schema {schema}, this version reads {SCHEMA}")
+            return cls(
+                **{
+                    **raw,
+                    "labels": tuple(raw["labels"]),
+                    "input": _input_facts(raw["input"]),
+                    "detector": _build(DetectorFacts, raw.get("detector")),
+                    "expression": _build(ExpressionFacts, raw.get("expression")),
+                }
+            )
+        except (BadInput, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadInput(
+                f"{origin}: unusable model facts ({error}); convert it again with fer-convert"
+            ) from error
+
+
+def _input_facts(raw: dict[str, Any]) -> InputFacts:
+    return InputFacts(**{**raw, "mean": tuple(raw["mean"]), "scale": tuple(raw["scale"])})
+
+
+def _build(cls: type[Any], raw: dict[str, Any] | None) -> Any:
+    if raw is None:
+        return None
+    unknown = raw.keys() - {field.name for field in fields(cls)}
+    if unknown:
+        raise BadInput(f"unknown {cls.__name__} {', '.join(sorted(unknown))}")
+    return cls(**raw)
+
+
+def read_facts(path: Path) -> ModelFacts:
+    """Read the facts of an ONNX file.
+
+    Raises:
+        InputNotFound: no file at `path`.
+        BadInput: not an ONNX file, or one that fer-convert did not write.
+    """
+    if not path.is_file():
+        raise InputNotFound(f"{path}: no such model file")
+    size = path.stat().st_size
+    if not 0 < size <= MAX_MODEL_BYTES:
+        raise BadInput(f"{path}: {size} bytes is no model; expected an ONNX file of fer-convert")
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            properties = dict(_metadata(data))
+    except (ValueError, IndexError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not an ONNX file ({error}); make one with fer-convert") from error
+    if METADATA_KEY not in properties:
+        raise BadInput(
+            f"{path}: an ONNX file without fer-edge facts; convert the original with fer-convert"
+        )
+    return ModelFacts.from_json(properties[METADATA_KEY], str(path))
+
+
+# ModelProto.metadata_props is field 14, a repeated StringStringEntryProto whose
+# fields 1 and 2 are key and value (onnx.proto). Reading just that spares the runtime
+# the onnx package, and skips the weights without loading them.
+_METADATA_PROPS, _KEY, _VALUE = 14, 1, 2
+_KNOWN_MODEL_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
+
+
+def _metadata(data: mmap.mmap) -> Iterator[tuple[str, str]]:
+    for number, start, end in _messages(data, 0, len(data)):
+        if number not in _KNOWN_MODEL_FIELDS:
+            raise ValueError(f"field {number} is not of an ONNX model")
+        if number == _METADATA_PROPS:
+            entry = {n: data[s:e].decode() for n, s, e in _messages(data, start, end)}
+            yield entry.get(_KEY, ""), entry.get(_VALUE, "")
+
+
+def _messages(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (field number, start, end) of the protobuf fields in `data[at:end]`."""
+    while at < end:
+        tag, at = _varint(data, at)
+        number, wire_type = tag >> 3, tag & 7
+        if wire_type == 0:
+            start = at
+            _, at = _varint(data, at)
+        elif wire_type == 2:
+            length, start = _varint(data, at)
+            at = start + length
+        elif wire_type in (1, 5):
+            start = at
+            at += 8 if wire_type == 1 else 4
+        else:
+            raise ValueError(f"wire type {wire_type} at byte {at}")
+        if at > end or number == 0:
+            raise ValueError(f"cut off or malformed at byte {start}")
+        yield number, start, at
+
+
+def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+        if shift > 63:
+            raise ValueError(f"overlong number at byte {at}")

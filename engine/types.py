@@ -1,0 +1,91 @@
+"""The values that flow through the engine. None of them knows how it was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+Boxes = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float32]
+Origin = Literal["detected", "tracked"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        image: BGR uint8 `(height, width, 3)`.
+        index: number of the frame in its source, from 0; dropped frames leave gaps.
+        time_s: seconds since the source's first frame.
+    """
+
+    image: Image
+    index: int
+    time_s: float
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What a detector found in one frame, best first.
+
+    Attributes:
+        boxes: float32 `(n, 4)`, `(x, y, w, h)` in pixels of the frame, clipped to it.
+        scores: float32 `(n,)`, 0-1.
+    """
+
+    boxes: Boxes
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class Track:
+    """One face followed over time.
+
+    Attributes:
+        id: from 1, never used twice in a run; identifies nobody.
+        box: `(x, y, w, h)` in pixels of the frame.
+        score: of the last detection, 0-1.
+        origin: whether this frame's box was detected or tracked.
+    """
+
+    id: int
+    box: tuple[float, float, float, float]
+    score: float
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Face:
+    """A tracked face with its expression.
+
+    Attributes:
+        track: where it is.
+        probabilities: label to probability, summing to 1, in the model's order;
+            empty when expressions are off.
+    """
+
+    track: Track
+    probabilities: dict[str, float]
+
+    @property
+    def expression(self) -> str | None:
+        """The most probable label, or None when expressions are off."""
+        if not self.probabilities:
+            return None
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """A frame and the faces in it."""
+
+    frame: Frame
+    faces: tuple[Face, ...]
