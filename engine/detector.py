@@ -1,0 +1,54 @@
+"""Frame to face detections: preprocessing, network, and non-maximum suppression."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .backends.base import Backend
+from .errors import BadInput
+from .geometry import xywh_from_normalised_corners
+from .model import DetectorFacts
+from .preprocess import network_input
+from .types import Boxes, Detections, Floats, Image
+
+
+class Detector:
+    """Finds faces with a converted SSD.
+
+    Args:
+        backend: an open model of kind `detector`.
+        min_score: least score of a face, 0-1; the graph's own threshold when it is higher.
+
+    Raises:
+        BadInput: the model is no detector.
+    """
+
+    def __init__(self, backend: Backend, min_score: float = 0.0) -> None:
+        if backend.facts.detector is None:
+            raise BadInput(
+                f"{backend.facts.source_name}: an {backend.facts.kind} model, no detector"
+            )
+        self._backend = backend
+        self._facts: DetectorFacts = backend.facts.detector
+        self._min_score = max(min_score, self._facts.score_threshold)
+
+    def __call__(self, image: Image) -> Detections:
+        """Find the faces of a BGR uint8 frame `(h, w, 3)`."""
+        facts = self._backend.facts.input
+        outputs = self._backend.infer({facts.name: network_input(image, facts)})
+        corners = outputs[self._facts.boxes_output][0]
+        scores = outputs[self._facts.scores_output][0, :, self._facts.face_class]
+        likely = scores > self._min_score
+        height, width = image.shape[:2]
+        boxes = xywh_from_normalised_corners(corners[likely], width, height)
+        return suppress(boxes, scores[likely], self._facts)
+
+
+def suppress(boxes: Boxes, scores: Floats, facts: DetectorFacts) -> Detections:
+    """Greedy non-maximum suppression of boxes `(n, 4)`, best first, empty ones left out."""
+    solid = boxes[:, 2:].min(axis=1, initial=np.inf) > 0
+    boxes, scores = boxes[solid], scores[solid]
+    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), 0.0, facts.iou_threshold)
+    chosen = np.asarray(kept, int).ravel()[: facts.max_detections]
+    return Detections(boxes[chosen], scores[chosen])
