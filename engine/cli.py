@@ -1,0 +1,129 @@
+"""`fer-run`: the command line of the runtime."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import BadInput, FerError
+
+EPILOG = """\
+examples:
+  fer-run                                         the built-in demo
+  fer-run --camera 0 --show                       a camera in a window
+  fer-run --source talk.mp4 --save out.mp4 --jsonl out.jsonl
+  fer-run --source 'photos/*.jpg' --csv faces.csv
+
+What it says about a face is a guess from pixels, not what the person feels.
+Inferring emotions at work and in education is prohibited in the EU
+(AI Act, Art. 5(1)(f)).
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of `fer-run`."""
+    parser = argparse.ArgumentParser(
+        prog="fer-run",
+        description="Detect faces, follow them, and name their expressions.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    source = parser.add_argument_group("source (default: the built-in demo)")
+    which = source.add_mutually_exclusive_group()
+    which.add_argument("--camera", type=int, metavar="N", help="number of a camera")
+    which.add_argument(
+        "--source",
+        metavar="URI",
+        help="video, image, folder or glob of images, RTSP or HTTP URL, camera:N, or demo",
+    )
+    pace = source.add_mutually_exclusive_group()
+    pace.add_argument(
+        "--realtime",
+        action="store_true",
+        help="newest frame at the source's own pace; default for cameras and streams",
+    )
+    pace.add_argument(
+        "--lossless", action="store_true", help="every frame; default for files and images"
+    )
+    source.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+
+    models = parser.add_argument_group("models")
+    models.add_argument("--detector", type=Path, metavar="ONNX", help="default: the shipped one")
+    models.add_argument("--expression", type=Path, metavar="ONNX", help="default: the shipped one")
+    models.add_argument("--no-expression", action="store_true", help="find faces only")
+    models.add_argument("--backend", default="auto", help="auto, openvino or onnxruntime")
+    models.add_argument(
+        "--list-backends", action="store_true", help="say what is installed, and exit"
+    )
+
+    how = parser.add_argument_group("detection and tracking")
+    how.add_argument(
+        "--detect-every", type=int, default=10, metavar="N", help="frames (default: 10)"
+    )
+    how.add_argument(
+        "--tracker",
+        default="kcf",
+        help="between detections: kcf (default), or none to let boxes rest",
+    )
+    how.add_argument(
+        "--min-score", type=float, default=0.5, metavar="S", help="of a face, 0-1 (default: 0.5)"
+    )
+
+    out = parser.add_argument_group("results")
+    out.add_argument("--save", type=Path, metavar="VIDEO", help="annotated video (.mp4 .avi .mkv)")
+    out.add_argument("--jsonl", type=Path, metavar="FILE", help="one JSON object a frame")
+    out.add_argument("--csv", type=Path, metavar="FILE", help="one row a face")
+    out.add_argument("--show", action="store_true", help="window; q quits")
+    out.add_argument("--blur", action="store_true", help="hide faces in --save and --show")
+    out.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    out.add_argument("--version", action="store_true", help="print the version, and exit")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `fer-run`; returns the exit status: 0, or 2 after an error it explained."""
+    args = build_parser().parse_args(arguments)
+    try:
+        if args.version:
+            return _print_version()
+        if args.list_backends:
+            return _print_backends()
+        _check(args)
+        # Late: OpenCV, SciPy and the backend take longer to import than --help may take.
+        from .run import run
+
+        return run(args)
+    except FerError as error:
+        print(f"fer-run: error: {error}", file=sys.stderr)
+        return 2
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.max_frames is not None and args.max_frames < 1:
+        raise BadInput(f"--max-frames {args.max_frames}: give 1 or more")
+    outputs = [path for path in (args.save, args.jsonl, args.csv) if path]
+    if len({path.absolute() for path in outputs}) < len(outputs):
+        raise BadInput("two outputs have the same name; give each its own")
+
+
+def _print_version() -> int:
+    from importlib.metadata import version
+
+    print(f"fer-run {version('fer-edge')}")
+    return 0
+
+
+def _print_backends() -> int:
+    from .backends import BACKENDS
+
+    for name, entry in BACKENDS.items():
+        version = entry.installed_version()
+        state = f"installed, {version}" if version else f"missing: {entry.install}"
+        print(f"{name:12} {entry.use:16} {state}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

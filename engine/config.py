@@ -1,0 +1,74 @@
+"""What a run does: one frozen, self-checking object for flags and API alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from .errors import BadInput, InputNotFound
+from .scheduler import Schedule
+from .sources import Delivery
+from .tracking import FOLLOWERS
+
+# The shipped weights are data of another part of the package, found by name.
+WEIGHTS_PACKAGE = "fer_edge.models"
+DETECTOR_FILE = "face_detector.onnx"
+EXPRESSION_FILE = "expression.onnx"
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """Options of a pipeline.
+
+    Attributes:
+        detector: a converted detector; None for the shipped one.
+        expression: a converted expression model; None for the shipped one.
+        classify: whether faces are classified at all.
+        backend: a name of `backends.BACKENDS`, or `auto`.
+        detect_every: frames from one detection to the next.
+        tracker: `kcf`, or `none` to let boxes rest between detections.
+        min_score: least score of a detected face, 0-1.
+        delivery: see `sources.open_source`.
+
+    Raises:
+        BadInput: a value outside its range.
+    """
+
+    detector: Path | None = None
+    expression: Path | None = None
+    classify: bool = True
+    backend: str = "auto"
+    detect_every: int = 10
+    tracker: str = "kcf"
+    min_score: float = 0.5
+    delivery: Delivery = "auto"
+
+    def __post_init__(self) -> None:
+        Schedule(self.detect_every)
+        if not 0 <= self.min_score <= 1:
+            raise BadInput(f"minimum score {self.min_score:g} is outside 0-1")
+        if self.tracker not in FOLLOWERS:
+            raise BadInput(f"no tracker {self.tracker!r}; there are {', '.join(FOLLOWERS)}")
+
+    @property
+    def detector_path(self) -> Path:
+        """The detector to load."""
+        return self.detector or shipped_weights(DETECTOR_FILE)
+
+    @property
+    def expression_path(self) -> Path:
+        """The expression model to load."""
+        return self.expression or shipped_weights(EXPRESSION_FILE)
+
+
+def shipped_weights(name: str) -> Path:
+    """The path of a model file that came with the package.
+
+    Raises:
+        InputNotFound: the installation is incomplete.
+    """
+    path = Path(str(files(WEIGHTS_PACKAGE) / name))
+    if not path.is_file():
+        raise InputNotFound(f"{path}: weights are missing; reinstall fer-edge or name a model")
+    return path

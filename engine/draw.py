@@ -1,0 +1,75 @@
+"""Faces drawn into a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+
+from .types import Face, Image
+
+# BGR, one colour an id, chosen to differ in hue and to be seen on skin.
+COLOURS = (
+    (80, 220, 60), (255, 170, 40), (60, 170, 255), (230, 90, 230), (230, 230, 60), (90, 110, 255),
+)  # fmt: skip
+BLACK = (0, 0, 0)
+
+
+def annotate(image: Image, faces: Sequence[Face], blur: bool = False) -> Image:
+    """Return a copy of a BGR uint8 picture with box, id and expression of each face.
+
+    Args:
+        image: the frame.
+        faces: what was found in it.
+        blur: pixelate the faces first, so that nobody can be recognised.
+    """
+    picture = image.copy()
+    if blur:
+        for face in faces:
+            hide(picture, face.track.box)
+    for face in faces:
+        _draw(picture, face)
+    return picture
+
+
+def hide(picture: Image, box: tuple[float, float, float, float]) -> None:
+    """Pixelate a box `(x, y, w, h)`, enlarged by a quarter, in place.
+
+    At most six cells a side remain, too few to recognise a person or an expression.
+    """
+    x, y, w, h = box
+    left, top = max(0, int(x - w / 8)), max(0, int(y - h / 8))
+    right, bottom = int(x + w * 9 / 8) + 1, int(y + h * 9 / 8) + 1
+    region = picture[top : max(0, bottom), left : max(0, right)]
+    if not region.size:
+        return
+    height, width = region.shape[:2]
+    cells = cv2.resize(region, (min(6, width), min(6, height)), interpolation=cv2.INTER_AREA)
+    region[...] = cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST)
+
+
+def caption(face: Face) -> str:
+    """The text beside a face: its id, and its expression with the probability."""
+    name = face.expression
+    if name is None:
+        return f"{face.track.id}"
+    return f"{face.track.id} {name} {face.probabilities[name]:.0%}"
+
+
+def _draw(picture: Image, face: Face) -> None:
+    x, y, w, h = (round(value) for value in face.track.box)
+    colour = COLOURS[face.track.id % len(COLOURS)]
+    # Sizes follow the picture, so that 4K is as readable as VGA.
+    unit = max(1, round(min(picture.shape[:2]) / 360))
+    cv2.rectangle(picture, (x, y), (x + w, y + h), colour, 2 * unit)
+    text, scale = caption(face), 0.5 * unit
+    (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, unit)
+    left = max(0, min(x, picture.shape[1] - width - 4 * unit))
+    top = max(height + base + 2 * unit, y)
+    cv2.rectangle(
+        picture, (left, top - height - base - 2 * unit), (left + width + 4 * unit, top), colour, -1
+    )
+    cv2.putText(
+        picture, text, (left + 2 * unit, top - base), cv2.FONT_HERSHEY_SIMPLEX, scale, BLACK, unit,
+        cv2.LINE_AA,
+    )  # fmt: skip

@@ -1,0 +1,136 @@
+"""One run of `fer-run`: a pipeline, its sinks, progress, and a clean end."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+from .config import PipelineConfig
+from .errors import SourceFailed
+from .pipeline import Pipeline
+from .progress import Progress, open_progress
+from .sinks.annotated import Annotated
+from .sinks.base import Sink
+from .sinks.records import CSV, JSONLines
+from .sinks.video import VideoSink
+from .sinks.window import open_window
+from .sources import open_source
+from .timing import FrameClock, RunSummary
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out parsed options of `fer-run`; returns the exit status.
+
+    Raises:
+        FerError: something is missing, unusable or broke off; the results up to there
+            are kept.
+    """
+    config = config_from(args)
+    with ExitStack() as stack:
+        feed = stack.enter_context(open_source(_uri(args), config.delivery))
+        pipeline = stack.enter_context(Pipeline.from_config(feed, config))
+        stack.enter_context(_stopping(pipeline))
+        total = _length(args.max_frames, feed.info.frame_count)
+        with ExitStack() as outputs:
+            sinks = [outputs.enter_context(sink) for sink in _sinks(args, pipeline)]
+            progress = outputs.enter_context(open_progress(feed.info.name, total, args.quiet))
+            clock, faces, failure = _loop(pipeline, sinks, progress, args.max_frames)
+        pipeline.close()
+        if not args.quiet:
+            print(describe(clock.summary(feed.captured, feed.dropped, faces)), file=sys.stderr)
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def _loop(
+    pipeline: Pipeline, sinks: Sequence[Sink], progress: Progress, max_frames: int | None
+) -> tuple[FrameClock, int, SourceFailed | None]:
+    """Run to the end; a source that broke off ends the run, not its outputs."""
+    clock, faces = FrameClock(), 0
+    try:
+        for result in pipeline:
+            for sink in sinks:
+                sink.write(result)
+            faces += len(result.faces)
+            clock.tick()
+            progress.update(clock, len(result.faces), pipeline.source.dropped)
+            if clock.frames == max_frames:
+                pipeline.stop()
+    except SourceFailed as failure:
+        return clock, faces, failure
+    return clock, faces, None
+
+
+def _sinks(args: argparse.Namespace, pipeline: Pipeline) -> Iterator[Sink]:
+    """Open the outputs one by one, so that the caller can close those that did open."""
+    if args.jsonl:
+        yield JSONLines(args.jsonl)
+    if args.csv:
+        yield CSV(args.csv, pipeline.labels)
+    if args.save:
+        yield Annotated(VideoSink(args.save, pipeline.source.info.fps), args.blur)
+    if args.show:
+        yield Annotated(open_window(pipeline.stop), args.blur)
+
+
+def _uri(args: argparse.Namespace) -> str:
+    if args.camera is not None:
+        return f"camera:{args.camera}"
+    return "demo" if args.source is None else str(args.source)
+
+
+def _length(max_frames: int | None, frame_count: int | None) -> int | None:
+    known = [count for count in (max_frames, frame_count) if count is not None]
+    return min(known, default=None)
+
+
+@contextmanager
+def _stopping(pipeline: Pipeline) -> Iterator[None]:
+    """End the run cleanly on Ctrl-C and SIGTERM; a second signal ends it at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        pipeline.stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    previous = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def config_from(args: argparse.Namespace) -> PipelineConfig:
+    """The pipeline's options out of the command line's."""
+    delivery = "realtime" if args.realtime else "lossless" if args.lossless else "auto"
+    return PipelineConfig(
+        detector=args.detector,
+        expression=args.expression,
+        classify=not args.no_expression,
+        backend=args.backend,
+        detect_every=args.detect_every,
+        tracker=args.tracker,
+        min_score=args.min_score,
+        delivery=delivery,  # type: ignore[arg-type]
+    )
+
+
+def describe(summary: RunSummary) -> str:
+    """The closing lines of a run."""
+    lines = [
+        f"frames     {summary.processed} processed, {summary.dropped} dropped, "
+        f"{summary.captured} captured",
+        f"faces      {summary.faces}",
+        f"speed      {summary.fps:.1f} fps over {summary.elapsed_s:.2f} s, "
+        "from capture to the last output",
+    ]
+    if summary.processed:
+        lines.append(
+            f"frame time {summary.p50_s * 1e3:.2f} ms median, {summary.p99_s * 1e3:.2f} ms p99"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,120 @@
+"""Results as JSON lines and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any, TextIO
+
+from ..errors import OutputNotWritable
+from ..outputs import PendingFile
+from ..types import Face, FrameResult
+from .base import Sink
+
+SCHEMA = 1
+# What a crash of the machine may cost at most.
+FLUSH_EVERY_S = 1.0
+
+
+class _TextSink(Sink):
+    """Text written beside its final name and flushed every second."""
+
+    def __init__(self, path: Path) -> None:
+        self._pending = PendingFile(path)
+        self._file: TextIO = self._pending.path.open("w", encoding="utf-8", newline="")
+        self._flushed_s = monotonic()
+        self._results = 0
+
+    def write(self, result: FrameResult) -> None:
+        """Write one result; see `Sink.write`."""
+        try:
+            self._write(self._file, result)
+            self._results += 1
+            if monotonic() - self._flushed_s >= FLUSH_EVERY_S:
+                self._file.flush()
+                self._flushed_s = monotonic()
+        except OSError as error:
+            raise OutputNotWritable(
+                f"{self._pending.final}: cannot be written ({error.strerror}); "
+                f"what was written is in {self._pending.path}"
+            ) from error
+
+    def _write(self, file: TextIO, result: FrameResult) -> None:
+        raise NotImplementedError
+
+    def finish(self, complete: bool) -> None:
+        """Close the file; see `Sink.finish`."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise OutputNotWritable(
+                f"{self._pending.final}: cannot be written ({error.strerror})"
+            ) from error
+        if complete:
+            self._pending.commit()
+        elif not self._results:
+            self._pending.discard()
+
+
+class JSONLines(_TextSink):
+    """One JSON object a frame; times in seconds, boxes in pixels of the frame."""
+
+    def _write(self, file: TextIO, result: FrameResult) -> None:
+        file.write(json.dumps(record(result), ensure_ascii=False) + "\n")
+
+
+class CSV(_TextSink):
+    """One row a face: the same as JSONL, with a column a label."""
+
+    def __init__(self, path: Path, labels: Sequence[str]) -> None:
+        super().__init__(path)
+        self._writer = csv.writer(self._file)
+        self._labels = labels
+        self._writer.writerow(
+            ["frame", "time", "id", "x", "y", "w", "h", "score", "origin", "expression", *labels]
+        )
+
+    def _write(self, file: TextIO, result: FrameResult) -> None:
+        for face in result.faces:
+            known = face_record(face)
+            probabilities = known.get("probabilities", {})
+            self._writer.writerow(
+                [
+                    result.frame.index,
+                    round(result.frame.time_s, 6),
+                    known["id"],
+                    *known["box"],
+                    known["score"],
+                    known["origin"],
+                    known.get("expression", ""),
+                    *(probabilities.get(label, "") for label in self._labels),
+                ]
+            )
+
+
+def record(result: FrameResult) -> dict[str, Any]:
+    """The JSONL object of a frame, schema 1."""
+    return {
+        "schema": SCHEMA,
+        "frame": result.frame.index,
+        "time": round(result.frame.time_s, 6),
+        "faces": [face_record(face) for face in result.faces],
+    }
+
+
+def face_record(face: Face) -> dict[str, Any]:
+    """The JSON object of a face; without expressions, their keys are left out."""
+    track = face.track
+    known: dict[str, Any] = {
+        "id": track.id,
+        "box": [round(value, 2) for value in track.box],
+        "score": round(track.score, 4),
+        "origin": track.origin,
+    }
+    if face.probabilities:
+        known["expression"] = face.expression
+        known["probabilities"] = {k: round(p, 4) for k, p in face.probabilities.items()}
+    return known
