@@ -1,0 +1,1 @@
+"""Shipped weights with their cards, the expression network and its training."""

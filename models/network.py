@@ -1,0 +1,47 @@
+"""The expression network: plain 3x3 convolutions, which run well on every target.
+
+Simonyan and Zisserman's VGG layout (arXiv 1409.1556) with batch normalisation
+(arXiv 1502.03167) and global average pooling (arXiv 1312.4400).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+
+def plain_network(
+    classes: int = 7,
+    side: int = 48,
+    widths: Sequence[int] = (32, 64, 128, 256),
+    convolutions: Sequence[int] = (1, 2, 2, 2),
+    dropout: float = 0.3,
+) -> Any:
+    """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
+
+    The scaling to [-1, 1] is its first layer, so that it cannot be forgotten by
+    whoever runs it. The softmax is float32 under every precision policy.
+    """
+    image = layers.Input((side, side, 1), name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(image)
+    for stage, (width, count) in enumerate(zip(widths, convolutions, strict=True), start=1):
+        for index in range(1, count + 1):
+            x = _convolution(x, width, f"stage{stage}_{index}")
+        x = layers.MaxPooling2D(name=f"stage{stage}_pool")(x)
+        x = layers.SpatialDropout2D(dropout / 3, name=f"stage{stage}_dropout")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(classes, name="logits")(x)
+    probabilities = layers.Softmax(dtype="float32", name="probabilities")(x)
+    return keras.Model(image, probabilities, name="plain_network")
+
+
+def _convolution(x: Any, width: int, name: str) -> Any:
+    x = layers.Conv2D(
+        width, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
+    )(x)
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
