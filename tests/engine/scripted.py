@@ -1,0 +1,107 @@
+"""A pipeline whose networks are scripted: everything but the networks is real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+
+from fer_edge.engine.backends import FakeBackend
+from fer_edge.engine.classifier import ExpressionClassifier
+from fer_edge.engine.detector import Detector
+from fer_edge.engine.model import (
+    FER2013_LABELS,
+    DetectorFacts,
+    ExpressionFacts,
+    InputFacts,
+    ModelFacts,
+)
+from fer_edge.engine.pipeline import Pipeline
+from fer_edge.engine.scheduler import Schedule
+from fer_edge.engine.sources import open_source
+from fer_edge.engine.sources.base import Feed
+from fer_edge.engine.tracking import open_tracker
+
+SURVIVORS = 4
+
+
+def detector_facts(**changes: object) -> ModelFacts:
+    """Facts of a 32x32 detector with one class."""
+    values: dict[str, object] = {
+        "kind": "detector",
+        "input": InputFacts("image", 32, 32, "rgb", "tf1_bilinear", (127.5,) * 3, (1 / 127.5,) * 3),
+        "labels": ("face",),
+        "precision": "fp32",
+        "source_name": "scripted",
+        "source_sha256": "0" * 64,
+        "converter": "test",
+        "detector": DetectorFacts("boxes", "scores", 0, 0.0, 0.6, 100),
+    }
+    return ModelFacts(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def expression_facts(**changes: object) -> ModelFacts:
+    """Facts of an 8x8 gray expression model with the seven labels."""
+    values: dict[str, object] = {
+        "kind": "expression",
+        "input": InputFacts("face", 8, 8, "gray", "area", (0.0,), (1.0,)),
+        "labels": FER2013_LABELS,
+        "precision": "fp32",
+        "source_name": "scripted",
+        "source_sha256": "0" * 64,
+        "converter": "test",
+        "expression": ExpressionFacts("probabilities", 1.0),
+    }
+    return ModelFacts(**{**values, **changes})  # type: ignore[arg-type]
+
+
+Found = list[tuple[tuple[float, float, float, float], float]]
+"""Faces of one detection: corners (ymin, xmin, ymax, xmax) in 0-1, and score."""
+
+
+def fake_detector(script: Callable[[int], Found]) -> FakeBackend:
+    """A detector that finds `script(call)` at its call-th inference."""
+
+    def answer(call: int, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        boxes = np.zeros((1, SURVIVORS, 4), np.float32)
+        scores = np.zeros((1, SURVIVORS, 1), np.float32)
+        for slot, (corners, score) in enumerate(script(call)):
+            boxes[0, slot], scores[0, slot] = corners, score
+        return {"boxes": boxes, "scores": scores}
+
+    return FakeBackend(answer, detector_facts())
+
+
+def fake_expression(favourite: int = 3) -> FakeBackend:
+    """An expression model that always answers 0.4 for one class and 0.1 for the others."""
+
+    def answer(call: int, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        rows = np.full((len(inputs["face"]), len(FER2013_LABELS)), 0.1, np.float32)
+        rows[:, favourite] = 0.4
+        return {"probabilities": rows}
+
+    return FakeBackend(answer, expression_facts())
+
+
+@contextmanager
+def scripted_pipeline(
+    script: Callable[[int], Found],
+    source: str | Feed = "demo",
+    detect_every: int = 10,
+    tracker: str = "none",
+    classify: bool = True,
+) -> Iterator[tuple[Pipeline, FakeBackend]]:
+    """A pipeline over a real source with scripted networks, and its detector backend."""
+    feed = source if isinstance(source, Feed) else open_source(source)
+    backend, expression = fake_detector(script), fake_expression()
+    pipeline = Pipeline(
+        feed,
+        Detector(backend),
+        open_tracker(tracker),
+        Schedule(detect_every),
+        ExpressionClassifier(expression) if classify else None,
+        (backend, expression),
+    )
+    with pipeline:
+        yield pipeline, backend

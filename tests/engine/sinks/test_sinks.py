@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_edge.engine.errors import BadInput, OutputNotWritable
+from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.sinks.annotated import Annotated
+from fer_edge.engine.sinks.base import Sink
+from fer_edge.engine.sinks.records import CSV, JSONLines
+from fer_edge.engine.sinks.video import VideoSink
+from fer_edge.engine.types import Face, Frame, FrameResult, Track
+
+PROBABILITIES = {"happy": 0.75, "sad": 0.25}
+
+
+def result(index: int, faces: int = 1, side: int = 64, classified: bool = True) -> FrameResult:
+    image = np.full((side, side, 3), 128, np.uint8)
+    found = tuple(
+        Face(
+            Track(n + 1, (1.25 + n, 2.0, 30.0, 40.0), 0.9, "tracked" if index else "detected"),
+            PROBABILITIES if classified else {},
+        )
+        for n in range(faces)
+    )
+    return FrameResult(Frame(image, index, index / 10), found)
+
+
+def left_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_jsonl_has_the_documented_form(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with JSONLines(path) as sink:
+        sink.write(result(0))
+        sink.write(result(1, faces=0))
+        sink.write(result(2, classified=False))
+        assert not path.exists()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[0] == {
+        "schema": 1,
+        "frame": 0,
+        "time": 0.0,
+        "faces": [
+            {
+                "id": 1,
+                "box": [1.25, 2.0, 30.0, 40.0],
+                "score": 0.9,
+                "origin": "detected",
+                "expression": "happy",
+                "probabilities": PROBABILITIES,
+            }
+        ],
+    }
+    assert lines[1] == {"schema": 1, "frame": 1, "time": 0.1, "faces": []}
+    assert "expression" not in lines[2]["faces"][0]
+    assert left_in(tmp_path) == {"out.jsonl"}
+
+
+def test_csv_holds_the_same_with_a_row_a_face(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    with CSV(path, ["happy", "sad"]) as sink:
+        sink.write(result(0, faces=2))
+        sink.write(result(1, faces=0))
+        sink.write(result(2, classified=False))
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["frame"], row["id"]) for row in rows] == [("0", "1"), ("0", "2"), ("2", "1")]
+    assert (rows[1]["x"], rows[1]["h"]) == ("2.25", "40.0")
+    assert (rows[0]["expression"], rows[0]["happy"], rows[0]["sad"]) == ("happy", "0.75", "0.25")
+    assert (rows[2]["expression"], rows[2]["happy"]) == ("", "")
+
+
+def open_sink(path: Path) -> Sink:
+    if path.suffix == ".jsonl":
+        return JSONLines(path)
+    if path.suffix == ".csv":
+        return CSV(path, ["happy", "sad"])
+    return Annotated(VideoSink(path, 10.0))
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.mp4", "out.avi", "out.mkv"])
+def test_an_interrupted_run_leaves_nothing_under_the_final_name(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text("from an earlier run")
+    with pytest.raises(RuntimeError), open_sink(path) as sink:
+        sink.write(result(0))
+        raise RuntimeError("crash")
+    assert path.read_text() == "from an earlier run"
+    pending = tmp_path / f".out.partial{path.suffix}"
+    assert pending.stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.mp4"])
+def test_a_run_that_failed_before_its_first_result_leaves_nothing(name: str, tmp_path: Path):
+    with pytest.raises(RuntimeError), open_sink(tmp_path / name):
+        raise RuntimeError("crash")
+    assert left_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.mp4"])
+def test_a_place_that_cannot_be_written_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputNotWritable, match=name):
+        open_sink(tmp_path / "missing" / name)
+    (tmp_path / name).mkdir()
+    with pytest.raises(OutputNotWritable, match="folder"):
+        open_sink(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_a_full_disk_is_one_clear_error(name: str, tmp_path: Path) -> None:
+    if not os.access("/dev/full", os.W_OK):
+        pytest.skip("needs /dev/full")
+    path = tmp_path / name
+    PendingFile(path).path.unlink()
+    (tmp_path / f".out.partial{path.suffix}").symlink_to("/dev/full")
+    with pytest.raises(OutputNotWritable, match=rf"{name}.*space"), open_sink(path) as sink:
+        for index in range(3):
+            sink.write(result(index))
+    assert not path.exists()
+
+
+def frames_of(path: Path) -> list[np.ndarray]:
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while (image := capture.read()[1]) is not None:
+        frames.append(image)
+    return frames
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.avi", "out.mkv"])
+def test_the_saved_video_has_every_frame_with_the_face_drawn(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with open_sink(path) as sink:
+        for index in range(12):
+            sink.write(result(index, side=128))
+    frames = frames_of(path)
+    assert len(frames) == 12
+    assert frames[3].shape == (128, 128, 3)
+    # The box edge is coloured, the background gray.
+    assert np.ptp(frames[3][30, 1].astype(int)) > 60
+    assert np.ptp(frames[3][100, 100].astype(int)) < 20
+
+
+def test_slow_sources_keep_their_time_in_the_video(tmp_path: Path) -> None:
+    path = tmp_path / "out.avi"
+    with open_sink(path) as sink:
+        for index in (0, 3, 9):
+            sink.write(result(index))
+    assert len(frames_of(path)) == 10
+
+
+def test_pictures_of_other_sizes_fit_in_with_borders(tmp_path: Path) -> None:
+    path = tmp_path / "out.avi"
+    sink = VideoSink(path, 10.0)
+    sink.show(np.full((64, 64, 3), 200, np.uint8), 0.0)
+    sink.show(np.full((32, 128, 3), 200, np.uint8), 0.1)
+    sink.finish(complete=True)
+    wide = frames_of(path)[1]
+    assert wide.shape == (64, 64, 3)
+    assert wide[32, 32].mean() > 180
+    assert wide[4, 32].mean() < 20
+
+
+def test_an_unknown_kind_of_video_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"\.mp4, \.avi, \.mkv"):
+        VideoSink(tmp_path / "out.gif", 10.0)
+    assert left_in(tmp_path) == set()

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from fer_edge.engine.backends import FakeBackend
+from fer_edge.engine.classifier import ExpressionClassifier
+from fer_edge.engine.errors import BadInput
+
+from .scripted import expression_facts, fake_detector, fake_expression
+
+PICTURE = np.zeros((60, 80, 3), np.uint8)
+
+
+def test_all_faces_go_in_one_batch_in_order() -> None:
+    seen: list[np.ndarray] = []
+
+    def answer(call: int, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        seen.append(inputs["face"])
+        return {"probabilities": np.eye(7, dtype=np.float32)[: len(inputs["face"])]}
+
+    picture = PICTURE.copy()
+    picture[:, 40:] = 200
+    boxes = np.array([[2, 2, 20, 20], [50, 20, 20, 20]], np.float32)
+    rows = ExpressionClassifier(FakeBackend(answer, expression_facts()))(picture, boxes)
+    assert len(seen) == 1
+    np.testing.assert_allclose(seen[0].mean(axis=(1, 2, 3)), [0, 200])
+    assert rows.argmax(axis=1).tolist() == [0, 1]
+
+
+def test_no_face_costs_no_inference() -> None:
+    backend = fake_expression()
+    rows = ExpressionClassifier(backend)(PICTURE, np.empty((0, 4), np.float32))
+    assert rows.shape == (0, 7)
+    assert backend.calls == 0
+
+
+def test_a_detector_is_no_expression_model() -> None:
+    with pytest.raises(BadInput, match="no expression model"):
+        ExpressionClassifier(fake_detector(lambda _: []))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fer_edge.engine.detector import Detector, suppress
+from fer_edge.engine.errors import BadInput
+from fer_edge.engine.geometry import iou_matrix
+from fer_edge.engine.model import DetectorFacts
+
+from .scripted import fake_detector, fake_expression
+
+FACTS = DetectorFacts("boxes", "scores", 0, 0.0, 0.6, 100)
+PICTURE = np.zeros((100, 200, 3), np.uint8)
+
+candidates = st.lists(
+    st.tuples(
+        st.integers(0, 60), st.integers(0, 60), st.integers(0, 40), st.integers(0, 40),
+        st.integers(1, 999),
+    ),
+    max_size=20,
+)  # fmt: skip
+
+
+@given(candidates)
+def test_suppression_keeps_the_best_and_nothing_that_overlaps_it(rows: list[tuple[int, ...]]):
+    table = np.array(rows, np.float32).reshape(-1, 5)
+    boxes, scores = table[:, :4], table[:, 4] / 1000
+    kept = suppress(boxes, scores, FACTS)
+    assert (np.diff(kept.scores) <= 0).all()
+    overlap = iou_matrix(kept.boxes, kept.boxes)
+    assert (overlap[~np.eye(len(kept), dtype=bool)] <= FACTS.iou_threshold + 1e-5).all()
+    # What is gone was empty or overlaps something better that stayed.
+    for box, score in zip(boxes, scores, strict=True):
+        if box[2:].min() > 0 and not (kept.boxes == box).all(axis=1).any():
+            better = kept.boxes[kept.scores >= score]
+            assert iou_matrix(box[None], better).max() >= FACTS.iou_threshold - 1e-5
+
+
+def test_boxes_are_pixels_of_the_frame_and_clipped_to_it() -> None:
+    detector = Detector(
+        fake_detector(lambda _: [((0.1, 0.2, 0.5, 0.7), 0.9), ((-1, -1, 0, 0.5), 0.8)])
+    )
+    found = detector(PICTURE)
+    np.testing.assert_allclose(found.boxes, [[40, 10, 100, 40]], atol=1e-4)
+    assert found.scores.tolist() == pytest.approx([0.9])
+
+
+def test_the_higher_of_both_thresholds_counts() -> None:
+    faces = [((0.0, 0.0, 0.2, 0.2), 0.4), ((0.5, 0.5, 0.9, 0.9), 0.7)]
+    backend = fake_detector(lambda _: faces)
+    assert len(Detector(backend)(PICTURE)) == 2
+    assert len(Detector(backend, min_score=0.5)(PICTURE)) == 1
+    assert backend.facts.detector is not None
+    backend.facts = replace(
+        backend.facts, detector=replace(backend.facts.detector, score_threshold=0.6)
+    )
+    assert len(Detector(backend, min_score=0.1)(PICTURE)) == 1
+
+
+def test_at_most_the_graphs_number_of_detections() -> None:
+    many = suppress(
+        np.array([[30 * i, 0, 20, 20] for i in range(10)], np.float32),
+        np.linspace(0.9, 0.1, 10, dtype=np.float32),
+        replace(FACTS, max_detections=3),
+    )
+    np.testing.assert_allclose(many.boxes[:, 0], [0, 30, 60])
+
+
+def test_no_face_is_no_detection() -> None:
+    found = Detector(fake_detector(lambda _: []))(PICTURE)
+    assert len(found) == 0
+    assert found.boxes.shape == (0, 4)
+
+
+def test_an_expression_model_is_no_detector() -> None:
+    with pytest.raises(BadInput, match="no detector"):
+        Detector(fake_expression())

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fer_edge.engine.model import InputFacts
+from fer_edge.engine.preprocess import face_inputs, network_input, square_crop
+
+sizes = st.tuples(st.integers(2, 200), st.integers(2, 200))
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def facts(height: int, width: int, **changes: object) -> InputFacts:
+    values: dict[str, object] = {
+        "name": "image",
+        "height": height,
+        "width": width,
+        "colour": "rgb",
+        "resize": "tf1_bilinear",
+        "mean": (127.5,) * 3,
+        "scale": (1 / 127.5,) * 3,
+    }
+    return InputFacts(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def tf1_bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """TensorFlow 1's ResizeBilinear, written from its definition: sample at dst * scale."""
+
+    def weights(size: int, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        at = np.arange(target, dtype=np.float32) * np.float32(size / target)
+        low = np.minimum(at.astype(int), size - 1)
+        return low, np.minimum(low + 1, size - 1), at - low
+
+    y0, y1, fy = weights(image.shape[0], height)
+    x0, x1, fx = weights(image.shape[1], width)
+    pixels = image.astype(np.float32)
+    fx = fx[None, :, None]
+    top = pixels[y0][:, x0] * (1 - fx) + pixels[y0][:, x1] * fx
+    bottom = pixels[y1][:, x0] * (1 - fx) + pixels[y1][:, x1] * fx
+    return top + (bottom - top) * fy[:, None, None]
+
+
+@pytest.mark.parametrize("size", [(480, 640), (720, 1280), (512, 512), (100, 60)])
+def test_tf1_bilinear_equals_its_definition_for_common_sizes(size: tuple[int, int]) -> None:
+    target = (512, 512) if max(size) > 100 else (25, 30)
+    image = picture(*size)
+    expected = (tf1_bilinear(image, *target)[..., ::-1] - 127.5) / 127.5
+    actual = network_input(image, facts(*target))
+    assert actual.shape == (1, 3, *target)
+    assert actual.dtype == np.float32
+    # A thousandth of a grey level.
+    np.testing.assert_allclose(actual[0].transpose(1, 2, 0), expected, atol=1e-3 / 127.5)
+
+
+@given(sizes, sizes)
+def test_tf1_bilinear_is_within_a_32nd_of_a_pixel_for_all_sizes(
+    source: tuple[int, int], target: tuple[int, int]
+) -> None:
+    # OpenCV rounds sampling positions to 1/32 pixel: at most 1/64 of the full range an axis.
+    image = picture(*source)
+    raw = facts(*target, mean=(0.0,) * 3, scale=(1.0,) * 3, colour="bgr")
+    error = np.abs(network_input(image, raw)[0].transpose(1, 2, 0) - tf1_bilinear(image, *target))
+    assert error.max() <= 255 * 2 / 64 + 0.1
+    assert error.mean() <= 1.5
+
+
+def test_tf1_bilinear_equals_tensorflow() -> None:
+    tf = pytest.importorskip("tensorflow", reason="needs fer-edge[convert]")
+    pairs = [((480, 640), (512, 512)), ((96, 64), (128, 256)), ((300, 300), (300, 300))]
+    for source, target in pairs:
+        image = picture(*source)
+        expected = tf.raw_ops.ResizeBilinear(
+            images=image[None, ..., ::-1].astype(np.float32), size=target, align_corners=False
+        )
+        raw = facts(*target, mean=(0.0,) * 3, scale=(1.0,) * 3)
+        actual = network_input(image, raw)[0].transpose(1, 2, 0)
+        np.testing.assert_allclose(actual, expected.numpy()[0], atol=2e-3)
+
+
+def test_colour_order_mean_and_scale() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[...] = (10, 20, 30)
+    for colour, expected in [("rgb", (29, 36, 21)), ("bgr", (9, 36, 63))]:
+        given_facts = facts(
+            4, 4, colour=colour, mean=(1.0, 2.0, 3.0), scale=(1.0, 2.0, 3.0),
+            resize="half_pixel_bilinear",
+        )  # fmt: skip
+        if colour == "rgb":
+            expected = (30 - 1, (20 - 2) * 2, (10 - 3) * 3)
+        else:
+            expected = (10 - 1, (20 - 2) * 2, (30 - 3) * 3)
+        np.testing.assert_allclose(network_input(image, given_facts)[0, :, 0, 0], expected)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-60, 120), st.floats(-60, 120), st.floats(0.5, 150), st.floats(0.5, 150)
+        ),
+        max_size=5,
+    )
+)
+def test_faces_of_any_place_and_size_give_a_batch(boxes: list[tuple[float, ...]]) -> None:
+    gray = facts(12, 12, colour="gray", mean=(0.0,), scale=(1.0,), resize="area")
+    batch = face_inputs(picture(80, 100), np.array(boxes, np.float32).reshape(-1, 4), gray, 1.1)
+    assert batch.shape == (len(boxes), 1, 12, 12)
+    assert (batch >= 0).all()
+    assert (batch <= 255).all()
+
+
+def test_area_resize_averages_whole_cells() -> None:
+    image = picture(96, 96)
+    gray = facts(48, 48, colour="bgr", mean=(0.0,) * 3, scale=(1.0,) * 3, resize="area")
+    batch = face_inputs(image, np.array([[0, 0, 96, 96]], np.float32), gray, 1.0)
+    expected = image.reshape(48, 2, 48, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(batch[0].transpose(1, 2, 0), expected, atol=1e-3)
+
+
+def test_a_crop_out_of_the_frame_repeats_its_border() -> None:
+    image = picture(20, 20)
+    crop = square_crop(image, np.array([-30, 5, 10, 10], np.float32), 1.0)
+    assert crop.shape == (10, 10, 3)
+    assert (crop == image[5:15, :1]).all()
+
+
+@given(st.floats(0, 60), st.floats(0, 60), st.floats(1, 40), st.floats(1, 40))
+def test_a_crop_is_a_square_around_the_centre(x: float, y: float, w: float, h: float) -> None:
+    ramp = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (200, 200, 3))
+    crop = square_crop(ramp, np.array([x + 50, y + 50, w, h], np.float32), 1.0)
+    assert crop.shape[0] == crop.shape[1] == max(1, round(max(w, h)))
+    assert abs(crop[0].astype(float).mean() + 0.5 - (x + 50 + w / 2)) <= 1.0
