@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fer_edge.engine import backends
+from fer_edge.engine.backends import BACKENDS, FakeBackend, choose_backend, open_backend
+from fer_edge.engine.errors import BackendUnavailable, BadInput, InputNotFound
+
+from ..scripted import detector_facts
+from ..tiny_models import write_detector, write_expression
+
+installed = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.skipif(not entry.installed_version(), reason=entry.install)
+        )
+        for name, entry in BACKENDS.items()
+    ],
+)
+
+
+@installed
+def test_a_batch_of_any_size_gives_the_softmax_of_each_face(name: str, tmp_path: Path) -> None:
+    path = write_expression(tmp_path / "e.onnx")
+    weights = onnx.numpy_helper.to_array(onnx.load(path).graph.initializer[0])
+    with open_backend(path, name) as backend:
+        for size in (1, 3, 1, 16):
+            faces = np.random.default_rng(size).normal(0, 50, (size, 1, 8, 8)).astype(np.float32)
+            rows = backend.infer({"face": faces})["probabilities"]
+            logits = faces.reshape(size, 64) @ weights
+            expected = np.exp(logits - logits.max(axis=1, keepdims=True))
+            expected /= expected.sum(axis=1, keepdims=True)
+            np.testing.assert_allclose(
+                rows, expected, atol=2e-2 if backend.precision == "bf16" else 1e-5
+            )
+
+
+@installed
+def test_outputs_belong_to_the_caller(name: str, tmp_path: Path) -> None:
+    with open_backend(write_expression(tmp_path / "e.onnx"), name) as backend:
+        first = backend.infer({"face": np.ones((1, 1, 8, 8), np.float32)})["probabilities"]
+        before = first.copy()
+        backend.infer({"face": np.full((1, 1, 8, 8), -100, np.float32)})
+        np.testing.assert_array_equal(first, before)
+
+
+@installed
+def test_facts_come_from_the_file_and_close_is_idempotent(name: str, tmp_path: Path) -> None:
+    backend = open_backend(write_detector(tmp_path / "d.onnx"), name)
+    assert backend.facts == detector_facts()
+    backend.close()
+    backend.close()
+
+
+@installed
+def test_a_broken_graph_with_good_facts_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    path = write_detector(tmp_path / "d.onnx")
+    model = onnx.load(path)
+    model.graph.node[0].op_type = "Abracadabra"
+    onnx.save(model, path)
+    with pytest.raises(BadInput, match=r"d\.onnx.*cannot load") as caught:
+        open_backend(path, name)
+    assert "\n" not in str(caught.value)
+
+
+@installed
+@given(seed=st.integers(0, 1000))
+def test_damaged_files_never_crash(name: str, seed: int, tmp_path_factory) -> None:
+    path = write_expression(tmp_path_factory.mktemp("damage") / "e.onnx")
+    data = bytearray(path.read_bytes())
+    rng = np.random.default_rng(seed)
+    for at in rng.integers(0, len(data), 5):
+        data[at] = rng.integers(0, 256)
+    path.write_bytes(data)
+    try:
+        open_backend(path, name).close()
+    except BadInput as error:
+        assert "\n" not in str(error)
+
+
+def test_missing_files_and_unknown_names_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFound, match=r"none\.onnx"):
+        open_backend(tmp_path / "none.onnx")
+    with pytest.raises(BackendUnavailable, match="openvino, onnxruntime"):
+        open_backend(tmp_path / "none.onnx", "abacus")
+
+
+def test_a_missing_library_names_its_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        backends, "find_spec", lambda name: None if name == "openvino" else find_spec(name)
+    )
+    with pytest.raises(BackendUnavailable, match="pip install openvino"):
+        choose_backend("openvino")
+    if find_spec("onnxruntime"):
+        assert choose_backend("auto") == "onnxruntime"
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+    with pytest.raises(BackendUnavailable, match="pip install openvino"):
+        choose_backend("auto")
+
+
+def test_the_fake_backend_answers_from_its_script() -> None:
+    fake = FakeBackend(lambda call, _: {"n": np.full(1, call, np.float32)}, detector_facts())
+    assert [fake.infer({})["n"][0] for _ in range(3)] == [0, 1, 2]
+    assert fake.calls == 3
+    with fake:
+        pass
+    assert fake.closed
+    with pytest.raises(BackendUnavailable):
+        FakeBackend.open(Path("x.onnx"), detector_facts())
