@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,10 @@ import cv2
 from ..errors import BadInput, InputNotFound, SourceFailed
 from ..types import Frame, Image
 from .base import Reader, SourceInfo
+
+# FFmpeg's own lines on damaged files would stand beside the one clear error; OpenCV
+# reads this when it opens its first video. A user's own setting stays.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 OPEN_TIMEOUT_MS = 5000
 READ_TIMEOUT_MS = 5000

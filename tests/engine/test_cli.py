@@ -1,0 +1,207 @@
+"""`fer-run` as a user meets it: its exit status, its files, its one-line errors."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_edge.engine.backends import BACKENDS
+from fer_edge.engine.cli import main
+
+from .scripted import expression_facts
+from .tiny_models import write_detector, write_expression
+
+COMMAND = [sys.executable, "-m", "fer_edge.engine.cli"]
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> list[str]:
+    """Options that put small quick models in place of the shipped ones."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    detector = write_detector(folder / "detector.onnx")
+    expression = write_expression(folder / "expression.onnx")
+    return ["--detector", str(detector), "--expression", str(expression)]
+
+
+def test_a_run_writes_every_output_and_a_summary(
+    models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {kind: tmp_path / f"out.{kind}" for kind in ("mp4", "jsonl", "csv")}
+    status = main(
+        [
+            *models, "--source", "demo", "--max-frames", "24", "--detect-every", "8",
+            "--save", str(outputs["mp4"]), "--jsonl", str(outputs["jsonl"]),
+            "--csv", str(outputs["csv"]),
+        ]
+    )  # fmt: skip
+    assert status == 0
+    lines = [json.loads(line) for line in outputs["jsonl"].read_text().splitlines()]
+    assert [line["frame"] for line in lines] == list(range(24))
+    assert [line["time"] for line in lines] == pytest.approx([n / 30 for n in range(24)], abs=1e-5)
+    faces = [line["faces"][0] for line in lines if line["faces"]]
+    assert [face["origin"] for face in faces[:9]] == ["detected"] + ["tracked"] * 7 + ["detected"]
+    assert all(sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-3) for face in faces)
+    with outputs["csv"].open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["frame"]) for row in rows] == [
+        n for n, line in enumerate(lines) if line["faces"]
+    ]
+    assert [float(rows[0][key]) for key in "xywh"] == faces[0]["box"]
+    capture = cv2.VideoCapture(str(outputs["mp4"]))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 24
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "24 processed, 0 dropped, 24 captured" in said.err
+    assert "p99" in said.err
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "models",
+        "out.mp4",
+        "out.jsonl",
+        "out.csv",
+    }
+
+
+def test_quiet_says_nothing(models: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*models, "--max-frames", "2", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_no_expression_leaves_the_keys_out(models: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    assert main([*models, "--no-expression", "--max-frames", "2", "--jsonl", str(out)]) == 0
+    face = json.loads(out.read_text().splitlines()[0])["faces"][0]
+    assert set(face) == {"id", "box", "score", "origin"}
+
+
+def test_blur_hides_faces_in_the_saved_video(models: list[str], tmp_path: Path) -> None:
+    cv2.imwrite(
+        str(tmp_path / "noise.png"), np.random.default_rng(0).integers(0, 256, (128, 128, 3))
+    )
+    sharpness = {}
+    for flags in ((), ("--blur",)):
+        out = tmp_path / "out.avi"
+        options = ["--source", str(tmp_path / "noise.png"), "--save", str(out), "--no-expression"]
+        assert main([*models, *options, *flags, "--quiet"]) == 0
+        image = cv2.VideoCapture(str(out)).read()[1]
+        assert image is not None
+        sharpness[flags] = cv2.Laplacian(image[20:60, 20:60], cv2.CV_32F).std()
+    assert sharpness[("--blur",)] < sharpness[()] / 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_its_files_complete(
+    number: signal.Signals, models: list[str], tmp_path: Path
+) -> None:
+    jsonl, video = tmp_path / "out.jsonl", tmp_path / "out.mp4"
+    process = subprocess.Popen(
+        [*COMMAND, *models, "--realtime", "--jsonl", str(jsonl), "--save", str(video)],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    pending = tmp_path / ".out.partial.mp4"
+    end = monotonic() + 60
+    while not (pending.exists() and pending.stat().st_size) and monotonic() < end:
+        sleep(0.05)
+    sleep(0.5)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    lines = [json.loads(line) for line in jsonl.read_text().splitlines()]
+    assert len(lines) > 0
+    assert f"{len(lines)} processed" in said
+    assert cv2.VideoCapture(str(video)).read()[0]
+    assert not pending.exists()
+
+
+def test_a_terminal_shows_progress(models: list[str]) -> None:
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *models, "--max-frames", "200"],
+        stderr=slave,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while chunk := os.read(master, 4096):
+            shown += chunk
+    except OSError:  # Linux says so when the other side is closed
+        pass
+    os.close(master)
+    assert process.wait(timeout=60) == 0
+    assert b"frames" in shown
+    assert b"fps" in shown
+    assert b"200 processed" in shown
+
+
+def test_list_backends_names_every_backend(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list-backends"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    for line, (name, entry) in zip(said, BACKENDS.items(), strict=True):
+        assert line.startswith(name)
+        version = entry.installed_version()
+        assert (f"installed, {version}" if version else f"missing: {entry.install}") in line
+
+
+def noise(path: Path) -> str:
+    path.write_bytes(np.random.default_rng(0).bytes(3000))
+    return str(path)
+
+
+def unconverted(path: Path) -> str:
+    write_detector(path)
+    data = path.read_bytes().replace(b"fer_edge", b"not_ours")
+    path.write_bytes(data)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (lambda d: ["--source", f"{d}/missing.mp4"], "missing.mp4: no such"),
+        (lambda d: ["--source", noise(d / "noise.mp4")], "noise.mp4: not a video"),
+        (lambda d: ["--source", noise(d / "noise.jpg")], "noise.jpg: not an image"),
+        (lambda d: ["--source", str(d / "empty")], "no images"),
+        (lambda d: ["--camera", "97"], "camera 97: not found"),
+        (lambda d: ["--detector", f"{d}/missing.onnx"], "missing.onnx: no such model"),
+        (lambda d: ["--detector", noise(d / "noise.onnx")], "noise.onnx: not an ONNX file"),
+        (lambda d: ["--detector", unconverted(d / "plain.onnx")], "without fer-edge facts"),
+        (
+            lambda d: ["--detector", str(write_expression(d / "e.onnx"))],
+            f"{expression_facts().source_name}: an expression model, no detector",
+        ),
+        (lambda d: ["--jsonl", f"{d}/no/where.jsonl"], "where.jsonl: cannot be written"),
+        (lambda d: ["--csv", f"{d}/no/where.csv"], "where.csv: cannot be written"),
+        (lambda d: ["--save", f"{d}/no/where.mp4"], "where.mp4: cannot be written"),
+        (lambda d: ["--save", f"{d}/x.gif"], "x.gif: unknown kind of video"),
+        (lambda d: ["--csv", f"{d}/same", "--jsonl", f"{d}/same"], "same name"),
+        (lambda d: ["--backend", "abacus"], "abacus"),
+        (lambda d: ["--tracker", "psychic"], "psychic"),
+        (lambda d: ["--min-score", "7"], "outside 0-1"),
+        (lambda d: ["--detect-every", "0"], "1 or more"),
+        (lambda d: ["--max-frames", "0"], "1 or more"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    options, words: str, models: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    work = tmp_path / "work"
+    (work / "empty").mkdir(parents=True)
+    assert main([*models, "--max-frames", "3", *options(work)]) == 2
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("fer-run: error: ")
+    assert words in said.err
+    assert said.err.count("\n") == 1
+    assert not list(work.glob("*partial*"))
