@@ -19,18 +19,21 @@ class Detector:
     Args:
         backend: an open model of kind `detector`.
         min_score: least score of a face, 0-1; the graph's own threshold when it is higher.
+        label: the class to find; None for the model's face class.
 
     Raises:
         BadInput: the model is no detector.
     """
 
-    def __init__(self, backend: Backend, min_score: float = 0.0) -> None:
+    def __init__(self, backend: Backend, min_score: float = 0.0, label: str | None = None) -> None:
         if backend.facts.detector is None:
             raise BadInput(
                 f"{backend.facts.source_name}: an {backend.facts.kind} model, no detector"
             )
         self._backend = backend
         self._facts: DetectorFacts = backend.facts.detector
+        labels = backend.facts.labels
+        self._column = self._facts.face_class if label is None else labels.index(label)
         self._min_score = max(min_score, self._facts.score_threshold)
 
     def __call__(self, image: Image) -> Detections:
@@ -38,7 +41,7 @@ class Detector:
         facts = self._backend.facts.input
         outputs = self._backend.infer({facts.name: network_input(image, facts)})
         corners = outputs[self._facts.boxes_output][0]
-        scores = outputs[self._facts.scores_output][0, :, self._facts.face_class]
+        scores = outputs[self._facts.scores_output][0, :, self._column]
         likely = scores > self._min_score
         height, width = image.shape[:2]
         boxes = xywh_from_normalised_corners(corners[likely], width, height)

@@ -193,7 +193,7 @@ def read_facts(path: Path) -> ModelFacts:
         raise BadInput(f"{path}: {size} bytes is no model; expected an ONNX file of fer-convert")
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            properties = dict(_metadata(data))
+            properties = _metadata(data)
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not an ONNX file ({error}); make one with fer-convert") from error
     if METADATA_KEY not in properties:
@@ -206,17 +206,22 @@ def read_facts(path: Path) -> ModelFacts:
 # ModelProto.metadata_props is field 14, a repeated StringStringEntryProto whose
 # fields 1 and 2 are key and value (onnx.proto). Reading just that spares the runtime
 # the onnx package, and skips the weights without loading them.
-_METADATA_PROPS, _KEY, _VALUE = 14, 1, 2
+_GRAPH, _METADATA_PROPS, _KEY, _VALUE = 7, 14, 1, 2
 _KNOWN_MODEL_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
 
 
-def _metadata(data: mmap.mmap) -> Iterator[tuple[str, str]]:
+def _metadata(data: mmap.mmap) -> dict[str, str]:
+    properties, seen = {}, set()
     for number, start, end in _messages(data, 0, len(data)):
         if number not in _KNOWN_MODEL_FIELDS:
             raise ValueError(f"field {number} is not of an ONNX model")
         if number == _METADATA_PROPS:
             entry = {n: data[s:e].decode() for n, s, e in _messages(data, start, end)}
-            yield entry.get(_KEY, ""), entry.get(_VALUE, "")
+            properties[entry.get(_KEY, "")] = entry.get(_VALUE, "")
+        seen.add(number)
+    if _GRAPH not in seen:
+        raise ValueError("no graph in it")
+    return properties
 
 
 def _messages(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -31,7 +31,6 @@ def plain_network(
         for index in range(1, count + 1):
             x = _convolution(x, width, f"stage{stage}_{index}")
         x = layers.MaxPooling2D(name=f"stage{stage}_pool")(x)
-        x = layers.SpatialDropout2D(dropout / 3, name=f"stage{stage}_dropout")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(classes, name="logits")(x)

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.scheduler import Schedule
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @given(st.integers(1, 50), st.integers(1, 200))

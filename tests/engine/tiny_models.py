@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-
 from fer_edge.engine.model import METADATA_KEY, ModelFacts
+from onnx import TensorProto, helper, numpy_helper
 
 from .scripted import detector_facts, expression_facts
 

@@ -9,7 +9,6 @@ from time import perf_counter, sleep
 import cv2
 import numpy as np
 import pytest
-
 from fer_edge.engine.errors import BadInput, InputNotFound, SourceFailed
 from fer_edge.engine.sources import open_reader, open_source
 from fer_edge.engine.sources.base import LiveFeed, Reader, SourceInfo
@@ -140,7 +139,7 @@ def test_the_demo_is_the_same_every_time_and_its_face_is_always_in_view() -> Non
 class MotionJPEG(BaseHTTPRequestHandler):
     """An HTTP camera: 30 numbered pictures, then the connection ends."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()

@@ -3,11 +3,10 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
-
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.tracking.association import MIN_IOU, associate
+from hypothesis import given
+from hypothesis import strategies as st
 
 boxes = st.lists(st.tuples(*[st.integers(0, 30)] * 2, *[st.integers(5, 30)] * 2), max_size=5).map(
     lambda rows: np.array(rows, np.float32).reshape(-1, 4)
@@ -28,10 +27,11 @@ def test_no_other_assignment_overlaps_more(tracks: np.ndarray, found: np.ndarray
     overlap[overlap < MIN_IOU] = 0
     if overlap.shape[0] > overlap.shape[1]:
         overlap = overlap.T
+    rows, columns = overlap.shape
     best = max(
-        (sum(overlap[i, j] for i, j in enumerate(p)) for p in permutations(range(overlap.shape[1]), len(overlap))),
-        default=0,
-    )  # fmt: skip
+        sum(overlap[i, j] for i, j in enumerate(chosen))
+        for chosen in permutations(range(columns), rows)
+    )
     matched = associate(tracks, found)
     reached = sum(iou_matrix(tracks[[t]], found[[d]])[0, 0] for d, t in matched.items())
     np.testing.assert_allclose(reached, best, atol=1e-5)

@@ -1,0 +1,100 @@
+"""What a conversion takes and gives, whatever the kind of model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fer_edge.engine.errors import BadInput
+from fer_edge.engine.model import METADATA_KEY, ModelFacts
+
+from .precision import PRECISIONS, arithmetic_of
+from .rewrite.editing import array_of
+
+# Shows that a long step has begun: `with step("cutting the graph"): ...`
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may choose.
+
+    Attributes:
+        precision: of weights and arithmetic, `fp32` or `fp16`.
+        labels: a name a class, or None for the default of the kind.
+        top_k: boxes that a detector hands to suppression.
+        input_range: pixel values 0 and 255 as an expression model expects them; None
+            for what the model itself says, or else (-1, 1).
+        input_size: (height, width) for Keras models that leave it open.
+        crop_scale: see `ExpressionFacts`.
+
+    Raises:
+        BadInput: a value outside its range.
+    """
+
+    precision: str = "fp32"
+    labels: tuple[str, ...] | None = None
+    top_k: int = 200
+    input_range: tuple[float, float] | None = None
+    input_size: tuple[int, int] | None = None
+    crop_scale: float = 1.1
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise BadInput(f"precision {self.precision!r}: choose {' or '.join(PRECISIONS)}")
+        if not 1 <= self.top_k <= 3840:
+            raise BadInput(f"top-k {self.top_k}: TensorRT takes 1 to 3840")
+        if self.input_range and self.input_range[0] == self.input_range[1]:
+            raise BadInput("the input range is empty; give as --input-range=-1,1")
+        if not 0.5 <= self.crop_scale <= 4:
+            raise BadInput(f"crop scale {self.crop_scale:g} is outside 0.5-4")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A converted network, not yet written.
+
+    Attributes:
+        model: an `onnx_ir.Model`.
+        facts: what will travel with it.
+        original: the network as it was, for the parity check; `FrozenSSD` or `KerasNetwork`.
+        description: rows for the report, name to value.
+        operators: how often each operator occurs, before and after the clean-up.
+        notes: what a user should know.
+    """
+
+    model: Any
+    facts: ModelFacts
+    original: Any
+    description: dict[str, str]
+    operators: tuple[dict[str, int], dict[str, int]]
+    notes: list[str] = field(default_factory=list)
+
+
+def write(conversion: Conversion, path: Path) -> None:
+    """Write the ONNX file, facts included, after a last look at it.
+
+    Raises:
+        BadInput: the network has not the precision that was asked for, or a shape that
+            is not static.
+    """
+    import onnx
+    import onnx_ir as ir
+
+    reached = arithmetic_of(conversion.model)
+    if reached != conversion.facts.precision:
+        raise BadInput(f"asked for {conversion.facts.precision}, the network has {reached}")
+    conversion.model.metadata_props[METADATA_KEY] = conversion.facts.to_json()
+    conversion.model.producer_name = "fer-edge"
+    proto = ir.to_proto(conversion.model)
+    onnx.checker.check_model(proto, full_check=True)
+    onnx.save(proto, path)
+
+
+def parameters(model: Any) -> int:
+    """Number of floating-point weights of an `onnx_ir.Model`."""
+    arrays = (array_of(value) for value in model.graph.initializers.values())
+    return sum(int(array.size) for array in arrays if array is not None and array.dtype.kind == "f")

@@ -1,0 +1,96 @@
+"""The facts that travel in a converted file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.engine.model import FER2013_LABELS
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else hashlib.sha256(file.read()).hexdigest()
+        )
+
+
+def converter_version() -> str:
+    """The version of fer-edge that is running."""
+    try:
+        return version("fer-edge")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def read_labels(text: str) -> tuple[str, ...]:
+    """Labels from a comma list, a text file with one a line, or a `.pbtxt` label map.
+
+    Raises:
+        InputNotFound: a name of a file that is not there.
+        BadInput: a file without labels.
+    """
+    path = Path(text)
+    if path.suffix.lower() not in (".txt", ".pbtxt", ".labels"):
+        return tuple(label.strip() for label in text.split(",") if label.strip())
+    if not path.is_file():
+        raise InputNotFound(f"{path}: no such label file")
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as text") from error
+    if path.suffix.lower() == ".pbtxt":
+        return _label_map(content, path)
+    labels = tuple(line.strip() for line in content.splitlines() if line.strip())
+    if not labels:
+        raise BadInput(f"{path}: no labels in it; give one a line")
+    return labels
+
+
+def _label_map(content: str, path: Path) -> tuple[str, ...]:
+    """Names of a StringIntLabelMap, in the order of their ids, which must run from 1."""
+    items: dict[int, str] = {}
+    for body in re.findall(r"item\s*:?\s*\{([^}]*)\}", content):
+        number = re.search(r"\bid\s*:\s*(\d+)", body)
+        name = re.search(r"\bdisplay_name\s*:\s*[\"']([^\"']+)", body) or re.search(
+            r"\bname\s*:\s*[\"']([^\"']+)", body
+        )
+        if number and name:
+            items[int(number[1])] = name[1]
+    if not items or sorted(items) != list(range(1, len(items) + 1)):
+        raise BadInput(f"{path}: no label map with ids from 1 without a gap")
+    return tuple(items[number] for number in sorted(items))
+
+
+def detector_labels(given: Sequence[str] | None, classes: int) -> tuple[tuple[str, ...], int]:
+    """(labels, face class) of a detector.
+
+    Without names, the first class is taken for the face, as face detectors have it.
+    """
+    if given is None:
+        return ("face", *(f"class_{number}" for number in range(2, classes + 1))), 0
+    _check_count(given, classes)
+    named = [index for index, label in enumerate(given) if "face" in label.lower()]
+    return tuple(given), named[0] if named else 0
+
+
+def expression_labels(given: Sequence[str] | None, classes: int) -> tuple[str, ...]:
+    """Labels of an expression model: those given, or FER2013's for seven classes."""
+    if given is None:
+        if classes != len(FER2013_LABELS):
+            raise BadInput(f"{classes} classes and no names for them: give --labels")
+        return FER2013_LABELS
+    _check_count(given, classes)
+    return tuple(given)
+
+
+def _check_count(given: Sequence[str], classes: int) -> None:
+    if len(given) != classes:
+        raise BadInput(f"{len(given)} labels for {classes} classes: {', '.join(given)}")

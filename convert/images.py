@@ -1,0 +1,59 @@
+"""Pictures for the parity check: a user's own, or generated ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH
+from fer_edge.engine.sources.images import find_images, read_image
+from fer_edge.engine.types import Image
+
+MAX_IMAGES = 100
+
+
+def parity_images(folder: Path | None) -> list[Image]:
+    """BGR uint8 pictures for a detector: those of a folder, or views of the demo photograph.
+
+    Raises:
+        BadInput: the folder holds no images.
+    """
+    if folder is not None:
+        return [read_image(path) for path in find_images(folder)[:MAX_IMAGES]]
+    photograph = read_image(PHOTOGRAPH)
+    views = [
+        photograph,
+        cv2.resize(photograph, (640, 480), interpolation=cv2.INTER_AREA),
+        photograph[:320, 60:400],
+        cv2.resize(photograph[:, ::-1], (1280, 720), interpolation=cv2.INTER_LINEAR),
+    ]
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    return [np.ascontiguousarray(view) for view in (*views, noise)]
+
+
+def parity_faces(folder: Path | None, height: int, width: int) -> list[Image]:
+    """BGR uint8 faces `(height, width, 3)` for an expression model: of a folder, or the
+    demo face, moved and relit, and noise of several grains."""
+    if folder is not None:
+        faces = [read_image(path) for path in find_images(folder)[:MAX_IMAGES]]
+    else:
+        x, y, w, h = (int(value) for value in FACE_BOX)
+        photograph = read_image(PHOTOGRAPH)
+        rng = np.random.default_rng(0)
+        faces = []
+        for _ in range(24):
+            dx, dy = rng.integers(-12, 13, 2)
+            face = photograph[y + dy : y + dy + h, x + dx : x + dx + w].astype(np.float32)
+            lit = face * rng.uniform(0.4, 1.5) + rng.uniform(-40, 40)
+            faces.append(np.clip(lit, 0, 255).astype(np.uint8))
+        for grain in (1, 2, 4, 8):
+            small = (max(1, width // grain), max(1, height // grain))
+            noise = rng.integers(0, 256, (small[1], small[0], 3), np.uint8)
+            faces.append(_resized(noise, width, height, cv2.INTER_CUBIC))
+    return [_resized(face, width, height, cv2.INTER_AREA) for face in faces]
+
+
+def _resized(image: Image, width: int, height: int, how: int) -> Image:
+    return cast(Image, cv2.resize(image, (width, height), interpolation=how))

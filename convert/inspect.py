@@ -1,0 +1,52 @@
+"""What kind of model file is this? Told by its content, not its name."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.engine.model import read_facts
+
+Kind = Literal["frozen_graph", "keras"]
+MAX_INPUT_BYTES = 2 << 30
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+# GraphDef.node is field 1 with wire type 2; library and versions are fields 2 and 4.
+_GRAPH_DEF_TAGS = (0x0A, 0x12, 0x22)
+
+
+def identify(path: Path) -> Kind:
+    """Look at a model file.
+
+    Raises:
+        InputNotFound: no file at `path`.
+        BadInput: not a model that can be converted, with what it is instead.
+    """
+    if path.is_dir():
+        raise BadInput(f"{path}: is a folder; give the frozen graph (.pb) or Keras file itself")
+    if not path.is_file():
+        raise InputNotFound(f"{path}: no such file")
+    size = path.stat().st_size
+    if not 0 < size <= MAX_INPUT_BYTES:
+        raise BadInput(f"{path}: {size} bytes is no model; at most 2 GiB are read")
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
+    if head == _HDF5 or zipfile.is_zipfile(path):
+        return "keras"
+    if _is_onnx(path):
+        raise BadInput(f"{path}: is converted already; convert the original to change it")
+    if head[0] in _GRAPH_DEF_TAGS:
+        return "frozen_graph"
+    raise BadInput(f"{path}: neither a frozen TensorFlow graph nor a Keras model (.h5, .keras)")
+
+
+def _is_onnx(path: Path) -> bool:
+    try:
+        read_facts(path)
+    except BadInput as error:
+        return "without fer-edge facts" in str(error)
+    return True

@@ -1,0 +1,47 @@
+"""TensorFlow graphs to ONNX, by tf2onnx, with the settings that every runtime can read."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fer_edge.engine.errors import BadInput
+
+from .tensorflow import import_tensorflow
+
+# The newest that TensorRT 8.6 parses; ONNX Runtime and OpenVINO have read it for years.
+OPSET = 17
+IR_VERSION = 8
+
+
+def onnx_from_graph_def(graph_def: Any, image: str, outputs: list[str]) -> Any:
+    """Convert a GraphDef with one input.
+
+    Args:
+        graph_def: a `tensorflow.GraphDef` without variables.
+        image: tensor name of its placeholder, NHWC; it becomes NCHW.
+        outputs: tensor names, kept as ONNX output names.
+
+    Returns:
+        An `onnx.ModelProto`, opset 17, IR version 8.
+
+    Raises:
+        BadInput: an operator without a counterpart in ONNX.
+    """
+    import_tensorflow()
+    import tf2onnx
+
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    try:
+        model, _ = tf2onnx.convert.from_graph_def(
+            graph_def,
+            input_names=[image],
+            output_names=outputs,
+            opset=OPSET,
+            inputs_as_nchw=[image],
+        )
+    except (ValueError, RuntimeError, KeyError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BadInput(f"cannot be written as ONNX ({reason})") from error
+    model.ir_version = IR_VERSION
+    return model

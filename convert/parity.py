@@ -1,0 +1,250 @@
+"""Does the converted model compute what the original computes?
+
+The converted side goes through the runtime's own code, preprocessing and suppression
+included; the original side is TensorFlow on the untouched file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from fer_edge.engine.backends import Backend
+from fer_edge.engine.detector import Detector
+from fer_edge.engine.errors import ParityError
+from fer_edge.engine.geometry import iou_matrix, xywh_from_normalised_corners
+from fer_edge.engine.preprocess import network_input
+from fer_edge.engine.types import Boxes, Floats, Image
+
+from .frozen_ssd import OUTPUTS, FrozenSSD, Runner, open_session
+
+# Detections of at least this score must be found again.
+SCORE = 0.3
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a converted model may be off.
+
+    Attributes:
+        iou: least overlap of a detection with its original.
+        score: largest difference of a detection's score, and of any survivor's.
+        probability: largest difference of a probability.
+        agreement: least share of equal most probable classes.
+    """
+
+    iou: float
+    score: float
+    probability: float
+    agreement: float
+
+
+# Under fp16 two anchors of nearly equal score may change places in suppression: the
+# face stays, its box becomes the neighbour's.
+TOLERANCES = {
+    "fp32": Tolerance(iou=0.99, score=0.01, probability=1e-4, agreement=1.0),
+    "fp16": Tolerance(iou=0.90, score=0.03, probability=0.02, agreement=0.99),
+}
+
+
+@dataclass(frozen=True)
+class DetectorParity:
+    """A detector against its original.
+
+    Attributes:
+        images: pictures compared.
+        detections: the original's, of score >= 0.3, over all classes.
+        matched: those found again within tolerance.
+        min_iou, max_score_error: over the detections.
+        mean_survivor_error, max_survivor_error: differences of the k best scores,
+            sorted, whether or not they are detections.
+        max_box_error: of the survivors' corners, in parts of the frame, as far as the
+            original's nearest box.
+    """
+
+    images: int
+    detections: int
+    matched: int
+    min_iou: float
+    max_score_error: float
+    mean_survivor_error: float
+    max_survivor_error: float
+    max_box_error: float
+
+    def rows(self) -> dict[str, str]:
+        """For people."""
+        return {
+            "compared on": f"{self.images} images, {self.detections} detections >= {SCORE:g}",
+            "detections matched": f"{self.matched} of {self.detections}",
+            "IoU": f"{self.min_iou:.4f} at least" if self.detections else "no detection to compare",
+            "score error": f"{self.max_score_error:.2e} largest",
+            "survivors' scores": f"{self.max_survivor_error:.2e} largest, "
+            f"{self.mean_survivor_error:.2e} mean",
+            "survivors' corners": f"{self.max_box_error:.2e} of the frame largest",
+        }
+
+    def check(self, tolerance: Tolerance) -> None:
+        """Raise ParityError when out of tolerance."""
+        if self.matched < self.detections:
+            raise ParityError(
+                f"{self.detections - self.matched} of {self.detections} detections differ: IoU "
+                f"down to {self.min_iou:.4f} (allowed {tolerance.iou:g}), scores by up to "
+                f"{self.max_score_error:.4f} (allowed {tolerance.score:g})"
+            )
+        if max(self.max_survivor_error, self.max_box_error) > tolerance.score:
+            raise ParityError(
+                f"scores differ by up to {self.max_survivor_error:.4f} and corners by "
+                f"{self.max_box_error:.4f} of the frame (allowed {tolerance.score:g})"
+            )
+
+
+@dataclass(frozen=True)
+class ExpressionParity:
+    """An expression model against its original.
+
+    Attributes:
+        faces: compared.
+        max_error, mean_error: of probabilities.
+        agreement: share of faces with the same most probable class.
+    """
+
+    faces: int
+    max_error: float
+    mean_error: float
+    agreement: float
+
+    def rows(self) -> dict[str, str]:
+        """For people."""
+        return {
+            "compared on": f"{self.faces} faces",
+            "probability error": f"{self.max_error:.2e} largest, {self.mean_error:.2e} mean",
+            "top-1 agreement": f"{self.agreement:.2%}",
+        }
+
+    def check(self, tolerance: Tolerance) -> None:
+        """Raise ParityError when out of tolerance."""
+        if self.max_error > tolerance.probability or self.agreement < tolerance.agreement:
+            raise ParityError(
+                f"probabilities differ by up to {self.max_error:.2e} (allowed "
+                f"{tolerance.probability:g}), top-1 agreement {self.agreement:.2%}"
+            )
+
+
+Parity = DetectorParity | ExpressionParity
+
+
+def as_json(parity: Parity) -> dict[str, Any]:
+    """The figures by name."""
+    return asdict(parity)
+
+
+def compare_detectors(
+    ssd: FrozenSSD, backend: Backend, images: Sequence[Image], tolerance: Tolerance
+) -> DetectorParity:
+    """Hold a converted detector against the graph it was made of.
+
+    Args:
+        ssd: the original.
+        backend: the converted file, open.
+        images: BGR uint8 pictures of any size.
+        tolerance: what counts as matched.
+    """
+    overlaps: list[float] = []
+    score_errors: list[float] = []
+    survivor_errors: list[Floats] = []
+    box_errors: list[float] = []
+    with open_session(ssd.graph_def) as run:
+        for image in images:
+            for theirs, scores, ours in _per_class(run, ssd, backend, image):
+                iou, error = _match(theirs, scores, ours.boxes, ours.scores)
+                overlaps += iou
+                score_errors += error
+            scores_off, boxes_off = _survivors(run, ssd, backend, image)
+            survivor_errors.append(scores_off)
+            box_errors.append(boxes_off)
+    matched = sum(
+        iou >= tolerance.iou and error <= tolerance.score
+        for iou, error in zip(overlaps, score_errors, strict=True)
+    )
+    errors = np.concatenate(survivor_errors)
+    return DetectorParity(
+        images=len(images),
+        detections=len(overlaps),
+        matched=matched,
+        min_iou=min(overlaps, default=1.0),
+        max_score_error=max(score_errors, default=0.0),
+        mean_survivor_error=float(errors.mean()),
+        max_survivor_error=float(errors.max()),
+        max_box_error=max(box_errors),
+    )
+
+
+def compare_expressions(
+    original: Callable[[Floats], Floats], backend: Backend, faces: Sequence[Image]
+) -> ExpressionParity:
+    """Hold a converted expression model against the original.
+
+    Args:
+        original: pixels float32 `(n, h, w, c)`, 0-255, to probabilities.
+        backend: the converted file, open.
+        faces: BGR uint8 pictures of the network's size.
+    """
+    import cv2
+
+    facts = backend.facts.input
+    assert backend.facts.expression is not None
+    code = cv2.COLOR_BGR2GRAY if facts.colour == "gray" else cv2.COLOR_BGR2RGB
+    pixels = np.stack([cv2.cvtColor(face, code) for face in faces]).astype(np.float32)
+    expected = original(pixels.reshape(*pixels.shape[:3], -1))
+    found = backend.infer(
+        {facts.name: np.concatenate([network_input(face, facts) for face in faces])}
+    )[backend.facts.expression.probabilities_output]
+    errors = np.abs(found - expected)
+    return ExpressionParity(
+        faces=len(faces),
+        max_error=float(errors.max()),
+        mean_error=float(errors.mean()),
+        agreement=float((found.argmax(axis=1) == expected.argmax(axis=1)).mean()),
+    )
+
+
+def _per_class(run: Runner, ssd: FrozenSSD, backend: Backend, image: Image) -> Any:
+    """For each class: the original's boxes and scores, and what the runtime finds."""
+    outputs = run([f"{name}:0" for name in OUTPUTS[:3]], {ssd.cut.image: image[None, ..., ::-1]})
+    corners, scores, classes = (np.asarray(output)[0] for output in outputs)
+    height, width = image.shape[:2]
+    for column, label in enumerate(backend.facts.labels):
+        # The API counts classes from 1.
+        chosen = (classes.astype(int) == column + 1) & (scores >= SCORE)
+        boxes = xywh_from_normalised_corners(corners[chosen], width, height)
+        yield boxes, scores[chosen], Detector(backend, SCORE / 2, label)(image)
+
+
+def _match(
+    theirs: Boxes, scores: Floats, our_boxes: Boxes, our_scores: Floats
+) -> tuple[list[float], list[float]]:
+    """IoU and score difference of each of their detections with our nearest one."""
+    if not len(our_boxes):
+        return [0.0] * len(theirs), [float(score) for score in scores]
+    overlap = iou_matrix(theirs, our_boxes)
+    nearest = overlap.argmax(axis=1) if len(theirs) else np.empty(0, int)
+    best = overlap[np.arange(len(theirs)), nearest]
+    return best.tolist(), np.abs(our_scores[nearest] - scores).tolist()
+
+
+def _survivors(run: Runner, ssd: FrozenSSD, backend: Backend, image: Image) -> tuple[Floats, float]:
+    """Errors of the k best scores, and the largest distance of a survivor's corners."""
+    facts = backend.facts
+    assert facts.detector is not None
+    outputs = backend.infer({facts.input.name: network_input(image, facts.input)})
+    our_boxes = outputs[facts.detector.boxes_output][0]
+    our_scores = outputs[facts.detector.scores_output][0].max(axis=1)
+    raw = run([ssd.cut.score_output, ssd.cut.decoded], {ssd.cut.image: image[None, ..., ::-1]})
+    scores = np.asarray(raw[0]).reshape(len(ssd.anchors), -1)[:, int(ssd.background) :].max(axis=1)
+    boxes = np.asarray(raw[1]).squeeze()
+    boxes = boxes.T if boxes.shape[0] == 4 and boxes.shape[-1] != 4 else boxes
+    best = np.sort(scores)[::-1][: len(our_scores)]
+    distance = np.abs(our_boxes[:, None] - boxes[None]).max(axis=2).min(axis=1)
+    return np.abs(np.sort(our_scores)[::-1] - best), float(distance.max())

@@ -1,0 +1,125 @@
+"""What a model file may contain. Anything else is refused before it is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fer_edge.engine.errors import BadInput, UnsafeModel
+
+# What exports of SSD detectors are made of. None of these touches files, the network,
+# Python or anything else outside the graph.
+GRAPH_OPERATORS = frozenset(
+    """
+    Abs Add AddN AddV2 All Any ArgMax Assert AvgPool BatchToSpaceND BiasAdd Cast Ceil
+    ClipByValue Concat ConcatV2 Const Conv2D DepthwiseConv2dNative Div DivNoNan Elu Enter Equal
+    Exit Exp ExpandDims Fill Floor FloorDiv FloorMod FusedBatchNorm FusedBatchNormV2
+    FusedBatchNormV3 Gather GatherNd GatherV2 Greater GreaterEqual Identity IdentityN LeakyRelu
+    Less LessEqual Log LogicalAnd LogicalNot LogicalOr LoopCond MatMul Max MaxPool Maximum Mean
+    Merge Min Minimum MirrorPad Mod Mul Neg NextIteration NoOp NonMaxSuppression
+    NonMaxSuppressionV2 NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 NotEqual
+    OneHot OnesLike Pack Pad PadV2 Placeholder PlaceholderWithDefault Pow Prod Range Rank
+    RealDiv Reciprocal Relu Relu6 Reshape ResizeBilinear ResizeNearestNeighbor ReverseV2 Round
+    Rsqrt ScatterNd Select SelectV2 Selu Shape Sigmoid Sign Size Slice Softmax Softplus
+    SpaceToBatchND Split SplitV Sqrt Square SquaredDifference Squeeze StopGradient StridedSlice
+    Sub Sum Switch Tanh TensorArrayCloseV3 TensorArrayConcatV3 TensorArrayGatherV3
+    TensorArrayReadV3 TensorArrayScatterV3 TensorArraySizeV3 TensorArrayV3 TensorArrayWriteV3
+    Tile TopK TopKV2 Transpose Unpack Where ZerosLike
+    """.split()
+)
+
+# Layers whose configuration is data alone. Wrappers and nested models are searched in turn.
+LAYERS = frozenset(
+    """
+    Activation Add AlphaDropout Average AveragePooling2D AveragePooling1D BatchNormalization
+    BatchNormalizationV1 BatchNormalizationV2 CenterCrop Concatenate Conv1D Conv2D Cropping2D
+    Dense DepthwiseConv2D Dropout ELU Flatten Functional GaussianDropout GaussianNoise
+    GlobalAveragePooling2D GlobalAvgPool2D GlobalMaxPooling2D GlobalMaxPool2D GroupNormalization
+    Identity InputLayer LayerNormalization LeakyReLU MaxPooling2D MaxPool2D Maximum Merge
+    Minimum Model Multiply Normalization PReLU Permute RandomBrightness RandomContrast
+    RandomFlip RandomRotation RandomTranslation RandomZoom ReLU Rescaling Reshape Resizing
+    SeparableConv2D SeparableConvolution2D Convolution2D Sequential Softmax SpatialDropout2D
+    Subtract ThresholdedReLU UnitNormalization UpSampling2D ZeroPadding2D
+    """.split()
+)
+# What stands in a layer's configuration and is no layer.
+HELPERS = frozenset(
+    """
+    Constant DTypePolicy FloatDTypePolicy GlorotNormal GlorotUniform HeNormal HeUniform Identity
+    KerasTensor L1 L1L2 L2 LecunNormal LecunUniform MaxNorm MinMaxNorm NonNeg Ones Orthogonal
+    OrthogonalInitializer Policy RandomNormal RandomUniform TensorShape TruncatedNormal UnitNorm
+    VarianceScaling Zeros __keras_tensor__ __tensor__ __tuple__
+    """.split()
+)
+ACTIVATIONS = frozenset(
+    """
+    linear relu relu6 leaky_relu elu selu gelu celu silu swish mish softmax log_softmax softplus
+    softsign sigmoid hard_sigmoid hard_silu hard_swish hard_tanh tanh exponential
+    """.split()
+)
+_MODULES = ("keras", "tf_keras", "builtins")
+
+
+def check_graph(graph_def: Any, path: Path) -> None:
+    """Check every operator of a GraphDef, those of its functions too.
+
+    Raises:
+        UnsafeModel: an operator is not on the list.
+    """
+    functions = [node for function in graph_def.library.function for node in function.node_def]
+    for node in (*graph_def.node, *functions):
+        if node.op not in GRAPH_OPERATORS:
+            raise UnsafeModel(
+                f"{path}: operator {node.op!r} ({node.name}) has no place in a detector; refused"
+            )
+
+
+def check_keras_config(config: Any, path: Path) -> None:
+    """Check a Keras model configuration, nested models included, before Keras sees it.
+
+    Raises:
+        UnsafeModel: a layer, function or module outside the lists.
+        BadInput: not a model configuration.
+    """
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise BadInput(f"{path}: holds no Keras model configuration")
+    _check(config, path, "model")
+
+
+def _check(value: Any, path: Path, where: str) -> None:
+    if isinstance(value, list | tuple):
+        for item in value:
+            _check(item, path, where)
+        return
+    if not isinstance(value, dict):
+        return
+    name = value.get("class_name")
+    if name is not None:
+        where = _check_class(value, name, path, where)
+    _check_module(value, path, where)
+    for key, item in value.items():
+        if key in ("activation", "recurrent_activation") and isinstance(item, str):
+            if item not in ACTIVATIONS:
+                raise UnsafeModel(f"{path}: unknown activation {item!r} in {where}; refused")
+        elif key not in ("class_name", "module", "registered_name"):
+            _check(item, path, where)
+
+
+def _check_class(value: dict[str, Any], name: Any, path: Path, where: str) -> str:
+    config = value.get("config")
+    if name == "function" and isinstance(config, str) and config in ACTIVATIONS:
+        return where
+    if not isinstance(name, str) or name not in LAYERS | HELPERS:
+        what = "runs code of its own" if "ambda" in str(name) else "is unknown"
+        raise UnsafeModel(f"{path}: layer {name!r} in {where} {what}; refused")
+    label = config.get("name") if isinstance(config, dict) else None
+    return f"{name} {label!r}" if label else str(name)
+
+
+def _check_module(value: dict[str, Any], path: Path, where: str) -> None:
+    module = value.get("module")
+    if isinstance(module, str) and module.split(".")[0] not in _MODULES:
+        raise UnsafeModel(f"{path}: {where} comes from module {module!r}; refused")
+    registered = value.get("registered_name")
+    if isinstance(registered, str) and ">" in registered:
+        raise UnsafeModel(f"{path}: {where} is the custom class {registered!r}; refused")
