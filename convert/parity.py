@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from fer_edge.engine.backends import Backend
-from fer_edge.engine.detector import Detector
+from fer_edge.engine.detector import ANY_ASPECT, Detector
 from fer_edge.engine.errors import ParityError
 from fer_edge.engine.geometry import iou_matrix, xywh_from_normalised_corners
 from fer_edge.engine.preprocess import network_input
@@ -219,7 +219,8 @@ def _per_class(run: Runner, ssd: FrozenSSD, backend: Backend, image: Image) -> A
         # The API counts classes from 1.
         chosen = (classes.astype(int) == column + 1) & (scores >= SCORE)
         boxes = xywh_from_normalised_corners(corners[chosen], width, height)
-        yield boxes, scores[chosen], Detector(backend, SCORE / 2, label)(image)
+        detector = Detector(backend, SCORE / 2, label, ANY_ASPECT)
+        yield boxes, scores[chosen], detector(image)
 
 
 def _match(

@@ -13,6 +13,13 @@ from .preprocess import network_input
 from .types import Boxes, Detections, Floats, Image
 
 
+# Width over height of a face's box, from a turned profile to a head on its side. Anchors
+# of wide aspect fire on close-up faces too, with boxes that overlap the true one too
+# little to be suppressed by it, and sometimes with a better score.
+FACE_ASPECT = (0.4, 1.5)
+ANY_ASPECT = (0.0, float("inf"))
+
+
 class Detector:
     """Finds faces with a converted SSD.
 
@@ -20,12 +27,20 @@ class Detector:
         backend: an open model of kind `detector`.
         min_score: least score of a face, 0-1; the graph's own threshold when it is higher.
         label: the class to find; None for the model's face class.
+        aspect: least and largest width over height; other boxes are left out before
+            suppression.
 
     Raises:
         BadInput: the model is no detector.
     """
 
-    def __init__(self, backend: Backend, min_score: float = 0.0, label: str | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        min_score: float = 0.0,
+        label: str | None = None,
+        aspect: tuple[float, float] = FACE_ASPECT,
+    ) -> None:
         if backend.facts.detector is None:
             raise BadInput(
                 f"{backend.facts.source_name}: an {backend.facts.kind} model, no detector"
@@ -34,6 +49,7 @@ class Detector:
         self._facts: DetectorFacts = backend.facts.detector
         labels = backend.facts.labels
         self._column = self._facts.face_class if label is None else labels.index(label)
+        self._aspect = aspect
         self._min_score = max(min_score, self._facts.score_threshold)
 
     def __call__(self, image: Image) -> Detections:
@@ -45,7 +61,9 @@ class Detector:
         likely = scores > self._min_score
         height, width = image.shape[:2]
         boxes = xywh_from_normalised_corners(corners[likely], width, height)
-        return suppress(boxes, scores[likely], self._facts)
+        least, largest = self._aspect
+        shaped = (boxes[:, 2] >= least * boxes[:, 3]) & (boxes[:, 2] <= largest * boxes[:, 3])
+        return suppress(boxes[shaped], scores[likely][shaped], self._facts)
 
 
 def suppress(boxes: Boxes, scores: Floats, facts: DetectorFacts) -> Detections:

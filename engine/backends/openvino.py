@@ -16,7 +16,7 @@ from .base import Backend
 
 
 class OpenVINOBackend(Backend):
-    """A model compiled for the CPU: bf16 where the processor has AMX, fp32 otherwise."""
+    """A model compiled for the CPU: bf16 where the processor multiplies it, fp32 otherwise."""
 
     def __init__(self, compiled: Any, facts: ModelFacts, precision: str) -> None:
         self.facts = facts
@@ -27,14 +27,14 @@ class OpenVINOBackend(Backend):
     @classmethod
     def open(cls, path: Path, facts: ModelFacts) -> OpenVINOBackend:
         """Load the model at `path`; see `Backend.open`."""
-        precision = "bf16" if has_amx() else "fp32"
+        precision = "bf16" if has_bf16() else "fp32"
         hint = {"bf16": openvino.Type.bf16, "fp32": openvino.Type.f32}[precision]
         core = openvino.Core()
         try:
             compiled = core.compile_model(
                 str(path), "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
             )
-        except RuntimeError as error:
+        except Exception as error:  # damaged files raise errors of many kinds
             reason = str(error).strip().splitlines()[-1]
             raise BadInput(f"{path}: OpenVINO cannot load it ({reason})") from error
         return cls(compiled, facts, precision)
@@ -52,7 +52,12 @@ class OpenVINOBackend(Backend):
         self._request = None
 
 
-def has_amx() -> bool:
-    """Say whether this processor multiplies bf16 matrices in hardware (Intel AMX)."""
+def has_bf16() -> bool:
+    """Say whether this processor multiplies bf16 in hardware (Intel AMX, or AVX512-BF16).
+
+    On a Zen 4 without AMX bf16 takes 17 ms where fp32 takes 41 (detector, two threads).
+    """
     cpuinfo = Path("/proc/cpuinfo")
-    return cpuinfo.is_file() and " amx_bf16" in cpuinfo.read_text(errors="replace")
+    if not cpuinfo.is_file():
+        return False
+    return bool({"amx_bf16", "avx512_bf16"} & set(cpuinfo.read_text(errors="replace").split()))

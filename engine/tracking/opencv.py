@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil, floor
-from typing import Any
+from typing import Any, cast
 
 import cv2
 
@@ -13,41 +13,57 @@ from .base import Box, Follower
 
 # KCF needs a few pixels to correlate.
 LEAST_SIDE = 4
+# Its time grows with the pixels of the face and its accuracy does not: larger faces are
+# followed in a smaller picture, where their longer side has this many pixels.
+TEMPLATE_SIDE = 40
+
+
+class _Followed:
+    """One face, followed in a picture scaled for it."""
+
+    def __init__(self, image: Image, box: Box) -> None:
+        self._scale = min(1.0, TEMPLATE_SIDE / max(box[2], box[3], 1.0))
+        small = self._scaled(image)
+        x, y, w, h = (value * self._scale for value in box)
+        left, top = max(0, floor(x)), max(0, floor(y))
+        right, bottom = min(small.shape[1], ceil(x + w)), min(small.shape[0], ceil(y + h))
+        roi = (left, top, max(0, right - left), max(0, bottom - top))
+        self._tracker: Any = None
+        if min(roi[2:]) >= LEAST_SIDE:
+            self._tracker = cv2.TrackerKCF.create()
+            self._tracker.init(small, roi)
+        # What rounding to whole pixels moved, to be undone in every answer.
+        self._shift = (box[0] - left / self._scale, box[1] - top / self._scale)
+        self._size = box[2:]
+
+    def update(self, image: Image) -> Box | None:
+        """The box in the next frame, or None when it is lost."""
+        found, roi = self._tracker.update(self._scaled(image)) if self._tracker else (False, None)
+        if not found:
+            return None
+        x, y = roi[0] / self._scale + self._shift[0], roi[1] / self._scale + self._shift[1]
+        return x, y, *self._size
+
+    def _scaled(self, image: Image) -> Image:
+        if self._scale == 1:
+            return image
+        factor = self._scale
+        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        return cast(Image, small)
 
 
 class OpenCVKCF(Follower):
     """Follows position, not size. A box that leaves the frame is lost."""
 
     def __init__(self) -> None:
-        self._trackers: dict[int, tuple[Any, Box]] = {}
+        self._faces: dict[int, _Followed] = {}
 
     def start(self, image: Image, boxes: Mapping[int, Box]) -> None:
         """Follow new boxes; see `Follower.start`."""
-        self._trackers = {}
-        for key, box in boxes.items():
-            roi = _whole_pixels_inside(box, image.shape[1], image.shape[0])
-            if min(roi[2:]) < LEAST_SIDE:
-                continue
-            tracker = cv2.TrackerKCF.create()
-            tracker.init(image, roi)
-            # The rounding to whole pixels is undone in every answer.
-            margin = (box[0] - roi[0], box[1] - roi[1], box[2], box[3])
-            self._trackers[key] = (tracker, margin)
+        self._faces = {key: _Followed(image, box) for key, box in boxes.items()}
 
     def update(self, image: Image) -> dict[int, Box]:
         """Find the boxes in the next frame; see `Follower.update`."""
-        found: dict[int, Box] = {}
-        for key, (tracker, (dx, dy, w, h)) in list(self._trackers.items()):
-            ok, roi = tracker.update(image)
-            if ok:
-                found[key] = (roi[0] + dx, roi[1] + dy, w, h)
-            else:
-                del self._trackers[key]
-        return found
-
-
-def _whole_pixels_inside(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
-    x, y, w, h = box
-    left, top = max(0, floor(x)), max(0, floor(y))
-    right, bottom = min(width, ceil(x + w)), min(height, ceil(y + h))
-    return left, top, max(0, right - left), max(0, bottom - top)
+        found = {key: face.update(image) for key, face in self._faces.items()}
+        self._faces = {key: self._faces[key] for key, box in found.items() if box is not None}
+        return {key: box for key, box in found.items() if box is not None}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fer_edge.engine.detector import Detector, suppress
+from fer_edge.engine.detector import ANY_ASPECT, Detector, suppress
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.model import DetectorFacts
@@ -42,15 +42,15 @@ def test_suppression_keeps_the_best_and_nothing_that_overlaps_it(rows: list[tupl
 
 def test_boxes_are_pixels_of_the_frame_and_clipped_to_it() -> None:
     detector = Detector(
-        fake_detector(lambda _: [((0.1, 0.2, 0.5, 0.7), 0.9), ((-1, -1, 0, 0.5), 0.8)])
+        fake_detector(lambda _: [((0.1, 0.2, 0.7, 0.4), 0.9), ((-1, -1, 0, 0.5), 0.8)])
     )
     found = detector(PICTURE)
-    np.testing.assert_allclose(found.boxes, [[40, 10, 100, 40]], atol=1e-4)
+    np.testing.assert_allclose(found.boxes, [[40, 10, 40, 60]], atol=1e-4)
     assert found.scores.tolist() == pytest.approx([0.9])
 
 
 def test_the_higher_of_both_thresholds_counts() -> None:
-    faces = [((0.0, 0.0, 0.2, 0.2), 0.4), ((0.5, 0.5, 0.9, 0.9), 0.7)]
+    faces = [((0.0, 0.0, 0.4, 0.2), 0.4), ((0.5, 0.5, 0.9, 0.7), 0.7)]
     backend = fake_detector(lambda _: faces)
     assert len(Detector(backend)(PICTURE)) == 2
     assert len(Detector(backend, min_score=0.5)(PICTURE)) == 1
@@ -59,6 +59,13 @@ def test_the_higher_of_both_thresholds_counts() -> None:
         backend.facts, detector=replace(backend.facts.detector, score_threshold=0.6)
     )
     assert len(Detector(backend, min_score=0.1)(PICTURE)) == 1
+
+
+def test_boxes_that_no_face_has_are_left_out_before_suppression() -> None:
+    wide, face = ((0.2, 0.0, 0.4, 1.0), 0.99), ((0.1, 0.2, 0.6, 0.4), 0.9)
+    detector = fake_detector(lambda _: [wide, face])
+    np.testing.assert_allclose(Detector(detector)(PICTURE).boxes, [[40, 10, 40, 50]], atol=1e-4)
+    assert len(Detector(detector, aspect=ANY_ASPECT)(PICTURE)) == 2
 
 
 def test_at_most_the_graphs_number_of_detections() -> None:
