@@ -46,14 +46,14 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
     with step("rewriting the graph"):
         _name_ends(model, network)
         clean_up(model)
-        logits = _gives_logits(network, options)
+        logits = _gives_logits(network, options, file.scales_pixels)
         if logits:
             _append_softmax(model)
         peeled = peel_input_scaling(model.graph, network.channels)
         clean_up(model)
         if options.precision == "fp16":
             to_half(model)
-    mean, scale, note = _scaling(options, peeled, network.channels)
+    mean, scale, note = _scaling(options, file.scales_pixels, peeled, network.channels)
     facts = ModelFacts(
         kind="expression",
         input=InputFacts(
@@ -75,7 +75,7 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
     return Conversion(
         model=model,
         facts=facts,
-        original=_original(network, options, peeled is not None, logits),
+        original=_original(network, options, file.scales_pixels, logits),
         description={**_description(file, facts), "parameters": f"{parameters(model):,}"},
         operators=(dict(before), dict(operators(model))),
         notes=[note] if note else [],
@@ -106,12 +106,15 @@ def pixel_scaling(options: Options, scaled_inside: bool) -> tuple[float, float]:
 
 
 def _scaling(
-    options: Options, peeled: tuple[list[float], list[float]] | None, channels: int
+    options: Options,
+    scaled_inside: bool,
+    peeled: tuple[list[float], list[float]] | None,
+    channels: int,
 ) -> tuple[tuple[float, ...], tuple[float, ...], str | None]:
     """Mean and scale for the facts, and a note where they had to be guessed."""
-    mean, scale = pixel_scaling(options, peeled is not None)
+    mean, scale = pixel_scaling(options, scaled_inside)
     note = None
-    if peeled is None and options.input_range is None:
+    if not scaled_inside and options.input_range is None:
         low, high = DEFAULT_RANGE
         note = (
             f"the model does not say how it wants its pixels; taken as {low:g} to {high:g} "
@@ -140,9 +143,9 @@ def _name_ends(model: object, network: KerasNetwork) -> None:
     probabilities.shape = ir.Shape(["batch", network.classes])
 
 
-def _gives_logits(network: KerasNetwork, options: Options) -> bool:
+def _gives_logits(network: KerasNetwork, options: Options, scaled_inside: bool) -> bool:
     """Whether rows of the output are no probabilities, by trying."""
-    mean, scale = pixel_scaling(options, False)
+    mean, scale = pixel_scaling(options, scaled_inside)
     shape = (4, network.height, network.width, network.channels)
     pixels = np.random.default_rng(0).uniform(0, 255, shape)
     rows = network.predict(((pixels - mean) * scale).astype(np.float32))

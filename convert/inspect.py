@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +10,8 @@ from fer_edge.engine.model import read_facts
 
 Kind = Literal["frozen_graph", "keras"]
 MAX_INPUT_BYTES = 2 << 30
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ZIP_SIGNATURE = b"PK\x03\x04"
 # GraphDef.node is field 1 with wire type 2; library and versions are fields 2 and 4.
 _GRAPH_DEF_TAGS = (0x0A, 0x12, 0x22)
 
@@ -35,13 +35,16 @@ def identify(path: Path) -> Kind:
             head = file.read(8)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
-    if head == _HDF5 or zipfile.is_zipfile(path):
+    if head == HDF5_SIGNATURE or head.startswith(ZIP_SIGNATURE):
         return "keras"
     if _is_onnx(path):
-        raise BadInput(f"{path}: is converted already; convert the original to change it")
+        raise BadInput(f"{path}: is an ONNX file already; convert the original to change it")
     if head[0] in _GRAPH_DEF_TAGS:
         return "frozen_graph"
-    raise BadInput(f"{path}: neither a frozen TensorFlow graph nor a Keras model (.h5, .keras)")
+    raise BadInput(
+        f"{path}: neither a frozen TensorFlow graph nor a Keras model; give the "
+        "frozen_inference_graph.pb of an export, or an .h5 or .keras file"
+    )
 
 
 def _is_onnx(path: Path) -> bool:

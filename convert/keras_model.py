@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from fer_edge.engine.errors import BackendUnavailable, BadInput
+from fer_edge.engine.errors import BackendUnavailable, BadInput, UnsafeModel
 
-from .safety import check_keras_config
+from .inspect import HDF5_SIGNATURE, MAX_INPUT_BYTES
+from .safety import check_keras_config, classes_in
 from .tensorflow import INSTALL, import_tensorflow
 
 Floats = npt.NDArray[np.float32]
@@ -26,15 +31,26 @@ class KerasFile:
     Attributes:
         config: the model configuration, checked against the allow-lists.
         version: of the Keras that wrote it, as `2.2.4`.
+        suffix: of the container that was checked, by which Keras chooses its reader.
     """
 
     config: dict[str, Any]
     version: str
+    suffix: Literal[".h5", ".keras"]
 
     @property
     def legacy(self) -> bool:
         """Whether Keras 2 wrote it."""
         return not self.version.startswith("3")
+
+    @property
+    def scales_pixels(self) -> bool:
+        """Whether the network brings 0-255 into its own range, which a Rescaling layer says.
+
+        A normalisation on the input does not say it: it may follow a scaling in the
+        program that fed it.
+        """
+        return "Rescaling" in classes_in(self.config)
 
 
 @dataclass(frozen=True)
@@ -68,37 +84,40 @@ def read_keras_file(path: Path) -> KerasFile:
         BadInput: not a Keras model.
         UnsafeModel: see `check_keras_config`.
     """
-    read = _read_archive if zipfile.is_zipfile(path) else _read_hdf5
-    text, version = read(path)
+    with path.open("rb") as opened:
+        hdf5 = opened.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
+    text, version = _read_hdf5(path) if hdf5 else _read_archive(path)
     try:
         config = json.loads(text)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise BadInput(f"{path}: its model configuration is no JSON") from error
     check_keras_config(config, path)
-    return KerasFile(config, version)
+    return KerasFile(config, version, ".h5" if hdf5 else ".keras")
 
 
 def _read_archive(path: Path) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_INPUT_BYTES:
+                raise BadInput(f"{path}: unpacks to more than 2 GiB; refused")
             if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
                 raise BadInput(f"{path}: its configuration is larger than 64 MiB; refused")
             config = archive.read("config.json").decode()
             metadata = json.loads(archive.read("metadata.json"))
+            with _open_hdf5(io.BytesIO(archive.read("model.weights.h5"))) as weights:
+                _check_datasets(weights, path)
             return config, str(metadata["keras_version"])
-    except (KeyError, ValueError, TypeError, zipfile.BadZipFile, OSError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{path}: a zip file, but not a .keras model ({error})") from error
+    except (BadInput, BackendUnavailable):
+        raise
+    # zipfile and zlib raise errors of many kinds on damaged archives.
+    except Exception as error:
+        raise BadInput(f"{path}: a zip file, but not a .keras model, or cut off") from error
 
 
 def _read_hdf5(path: Path) -> tuple[str, str]:
     try:
-        import h5py
-    except ImportError as error:
-        raise BackendUnavailable(f"h5py is not installed: {INSTALL}") from error
-    try:
-        with h5py.File(path, "r") as file:
+        with _open_hdf5(path) as file:
+            _check_datasets(file, path)
             config = file.attrs.get("model_config")
             written = file.attrs.get("keras_version", "2.0.0")
             weights_only = "layer_names" in file.attrs
@@ -108,6 +127,37 @@ def _read_hdf5(path: Path) -> tuple[str, str]:
         hint = "holds weights only; save the whole model" if weights_only else "is no Keras model"
         raise BadInput(f"{path}: an HDF5 file that {hint} with model.save()")
     return _text(config), _text(written)
+
+
+def _open_hdf5(source: Any) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise BackendUnavailable(f"h5py is not installed: {INSTALL}") from error
+    return h5py.File(source, "r")
+
+
+def _check_datasets(file: Any, path: Path) -> None:
+    """Refuse weights that lie in other files, or that unpack to more than a file may hold."""
+    import h5py
+
+    total = 0
+    pending = [file]
+    while pending:
+        group = pending.pop()
+        for name in group:
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise UnsafeModel(f"{path}: {name!r} is a link to somewhere else; refused")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                pending.append(item)
+                continue
+            if item.external or item.is_virtual:
+                raise UnsafeModel(f"{path}: weights {name!r} lie in another file; refused")
+            total += item.nbytes
+            if total > MAX_INPUT_BYTES:
+                raise UnsafeModel(f"{path}: weights unpack to more than 2 GiB; refused")
 
 
 def _text(value: Any) -> str:
@@ -133,15 +183,21 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
         )
     shape = tuple(model.inputs[0].shape)
     if len(shape) != 4 or shape[3] not in (1, 3):
-        raise BadInput(f"{path}: input shape {shape}, expected (n, height, width, 1 or 3)")
+        hint = "; save it with data_format='channels_last'" if _channels_first(shape) else ""
+        raise BadInput(f"{path}: input shape {shape}, expected (n, height, width, 1 or 3){hint}")
     height, width = shape[1:3]
     if height is None or width is None:
         if input_size is None:
             raise BadInput(f"{path}: leaves its input size open; give --input-size HEIGHTxWIDTH")
         height, width = input_size
-    classes = tuple(model.outputs[0].shape)
-    if not classes or classes[-1] is None or classes[-1] < 2:
-        raise BadInput(f"{path}: output shape {classes}, expected (n, classes)")
+    classes = tuple(model.compute_output_shape((1, height, width, shape[3])))
+    if len(classes) < 2 or classes[-1] is None or classes[-1] < 2 or set(classes[1:-1]) - {1}:
+        raise BadInput(f"{path}: output shape {(None, *classes[1:])}, expected (n, classes)")
+    if "float16" in (kinds := _compute_types(model)) or "bfloat16" in kinds:
+        raise BadInput(
+            f"{path}: computes in {' and '.join(sorted(kinds))}; save it under the float32 policy "
+            "and let --precision choose"
+        )
 
     @tf.function(input_signature=[tf.TensorSpec((None, height, width, shape[3]), tf.float32)])  # type: ignore[untyped-decorator]
     def network(image: Any) -> Any:
@@ -164,21 +220,42 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
 def _load_with_keras(path: Path, file: KerasFile) -> Any:
     try:
         if file.legacy:
-            return _load_legacy(path)
+            with _named_by_content(path, file) as link:
+                return _load_legacy(link)
         import keras
 
-        if path.suffix not in (".keras", ".h5", ".hdf5"):
-            raise BadInput(f"{path}: rename it to end in .keras, .h5 or .hdf5")
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with _named_by_content(path, file) as link:
+            return keras.saving.load_model(link, compile=False, safe_mode=True)
     except ImportError as error:
         raise BackendUnavailable(f"Keras is not installed: {INSTALL}") from error
-    except BadInput:
-        raise
     except Exception as error:  # Keras lets errors of every kind through
         reason = str(error).strip().splitlines()[0][:200]
         raise BadInput(
             f"{path}: Keras {file.version} model that cannot be loaded ({reason})"
         ) from error
+
+
+@contextmanager
+def _named_by_content(path: Path, file: KerasFile) -> Iterator[Path]:
+    """A name for the file under which Keras reads the very part that was checked.
+
+    Keras goes by the name's ending. A file can be HDF5 and zip at once: by its own name,
+    it could have one part checked and the other one run.
+    """
+    with tempfile.TemporaryDirectory(prefix="fer-convert-") as folder:
+        link = Path(folder, f"model{file.suffix}")
+        link.symlink_to(path.resolve())
+        yield link
+
+
+def _compute_types(model: Any) -> set[str]:
+    """Types of the layers' arithmetic, as `float32`."""
+    layers = model._flatten_layers(include_self=False)
+    return {str(layer.compute_dtype) for layer in layers if layer.weights}
+
+
+def _channels_first(shape: tuple[int | None, ...]) -> bool:
+    return len(shape) == 4 and shape[1] in (1, 3)
 
 
 def _load_legacy(path: Path) -> Any:
@@ -189,12 +266,10 @@ def _load_legacy(path: Path) -> Any:
     known = {
         "relu6": tf.nn.relu6,
         "swish": tf.nn.silu,
-        "hard_swish": tf_keras.activations.get("swish"),
         "DepthwiseConv2D": tf_keras.layers.DepthwiseConv2D,
         "BatchNormalizationV1": tf_keras.layers.BatchNormalization,
         "BatchNormalizationV2": tf_keras.layers.BatchNormalization,
     }
-    del known["hard_swish"]
     with tf_keras.utils.custom_object_scope(known):
         return tf_keras.models.load_model(path, compile=False)
 

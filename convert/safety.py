@@ -35,7 +35,7 @@ LAYERS = frozenset(
     BatchNormalizationV1 BatchNormalizationV2 CenterCrop Concatenate Conv1D Conv2D Cropping2D
     Dense DepthwiseConv2D Dropout ELU Flatten Functional GaussianDropout GaussianNoise
     GlobalAveragePooling2D GlobalAvgPool2D GlobalMaxPooling2D GlobalMaxPool2D GroupNormalization
-    Identity InputLayer LayerNormalization LeakyReLU MaxPooling2D MaxPool2D Maximum Merge
+    Identity InputLayer LayerNormalization LeakyReLU MaxPooling2D MaxPool2D Maximum
     Minimum Model Multiply Normalization PReLU Permute RandomBrightness RandomContrast
     RandomFlip RandomRotation RandomTranslation RandomZoom ReLU Rescaling Reshape Resizing
     SeparableConv2D SeparableConvolution2D Convolution2D Sequential Softmax SpatialDropout2D
@@ -83,7 +83,19 @@ def check_keras_config(config: Any, path: Path) -> None:
     """
     if not isinstance(config, dict) or "class_name" not in config:
         raise BadInput(f"{path}: holds no Keras model configuration")
-    _check(config, path, "model")
+    # How it was trained stands beside the model in .keras files; it is never loaded
+    # (compile=False), at this level alone.
+    _check({key: item for key, item in config.items() if key != "compile_config"}, path, "model")
+
+
+def classes_in(value: Any) -> set[str]:
+    """Every class name in a Keras configuration."""
+    if isinstance(value, list | tuple):
+        return {name for item in value for name in classes_in(item)}
+    if not isinstance(value, dict):
+        return set()
+    own = {value["class_name"]} if isinstance(value.get("class_name"), str) else set()
+    return own | {name for item in value.values() for name in classes_in(item)}
 
 
 def _check(value: Any, path: Path, where: str) -> None:
