@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,11 @@ class Options:
             raise BadInput(f"precision {self.precision!r}: choose {' or '.join(PRECISIONS)}")
         if not 1 <= self.top_k <= 3840:
             raise BadInput(f"top-k {self.top_k}: TensorRT takes 1 to 3840")
-        if self.input_range and self.input_range[0] == self.input_range[1]:
-            raise BadInput("the input range is empty; give as --input-range=-1,1")
+        low, high = self.input_range or (0.0, 1.0)
+        if low == high or not (isfinite(low) and isfinite(high)):
+            raise BadInput(f"input range {low:g},{high:g} is none; give it as --input-range=-1,1")
+        if self.input_size and not all(1 <= side <= 4096 for side in self.input_size):
+            raise BadInput(f"input size {self.input_size[0]}x{self.input_size[1]}: take 1 to 4096")
         if not 0.5 <= self.crop_scale <= 4:
             raise BadInput(f"crop scale {self.crop_scale:g} is outside 0.5-4")
 
@@ -87,11 +91,23 @@ def write(conversion: Conversion, path: Path) -> None:
     reached = arithmetic_of(conversion.model)
     if reached != conversion.facts.precision:
         raise BadInput(f"asked for {conversion.facts.precision}, the network has {reached}")
+    _check_shapes(conversion.model.graph)
     conversion.model.metadata_props[METADATA_KEY] = conversion.facts.to_json()
     conversion.model.producer_name = "fer-edge"
     proto = ir.to_proto(conversion.model)
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, path)
+
+
+def _check_shapes(graph: Any) -> None:
+    """Every axis has a length, but for the batch where the input leaves it open."""
+    free = sum(not isinstance(axis, int) for axis in graph.inputs[0].shape)
+    for value in (output for node in graph for output in node.outputs):
+        if value.shape is None:
+            raise BadInput(f"the shape of {value.name!r} is only known at run time")
+        # Behind a Reshape the open axis is another to shape inference, if the only one.
+        if sum(not isinstance(axis, int) for axis in value.shape) > free:
+            raise BadInput(f"the shape {value.shape} of {value.name!r} is only known at run time")
 
 
 def parameters(model: Any) -> int:

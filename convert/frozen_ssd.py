@@ -102,6 +102,11 @@ def read_graph(path: Path) -> Any:
     if not graph_def.node:
         raise BadInput(f"{path}: an empty graph; expected a frozen_inference_graph.pb")
     check_graph(graph_def, path)
+    names = {node.name for node in graph_def.node}
+    for node in graph_def.node:
+        for source in GraphIndex.inputs(node):
+            if source not in names:
+                raise BadInput(f"{path}: cut off: {node.name!r} takes {source!r}, which is missing")
     return graph_def
 
 

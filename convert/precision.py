@@ -9,13 +9,15 @@ import numpy as np
 import onnx_ir as ir
 from fer_edge.engine.errors import BadInput
 
-from .rewrite.editing import array_of
+from .rewrite.editing import add_constant, array_of
 
 PRECISIONS = ("fp32", "fp16")
 _HALF_MAX = 65504.0
 _FLOAT, _HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
 # Sums of exponentials: in half, probabilities would not sum to one.
 _KEPT_IN_FLOAT = frozenset({"Softmax"})
+# Region and scales of a Resize are float32 whatever the type of its data.
+_FLOAT_OPERANDS = {"Resize": (1, 2)}
 
 
 def to_half(model: Any) -> None:
@@ -28,8 +30,10 @@ def to_half(model: Any) -> None:
     """
     graph = model.graph
     last = [_softmax_input(value) for value in graph.outputs]
-    for value in graph.initializers.values():
-        _halve_constant(value)
+    _part_float_operands(graph)
+    for value in list(graph.initializers.values()):
+        if not any(_is_float_operand(use.node, use.idx) for use in value.uses()):
+            _halve_constant(value)
     for node in graph:
         for output in node.outputs:
             if output.type is not None and output.dtype == _FLOAT:
@@ -58,6 +62,20 @@ def arithmetic_of(model: Any) -> str:
     if len(found) != 1:
         raise BadInput(f"mixed precision in the converted network: {dict(found)}")
     return str(next(iter(found)))
+
+
+def _is_float_operand(node: Any, index: int) -> bool:
+    return index in _FLOAT_OPERANDS.get(node.op_type, ())
+
+
+def _part_float_operands(graph: Any) -> None:
+    """Give operands that stay float32 a constant of their own."""
+    for node in graph:
+        for index in _FLOAT_OPERANDS.get(node.op_type, ()):
+            array = array_of(node.inputs[index]) if index < len(node.inputs) else None
+            if array is not None and array.size:
+                name = f"{node.inputs[index].name}_float"
+                node.replace_input_with(index, add_constant(graph, name, array))
 
 
 def _halve_constant(value: Any) -> None:

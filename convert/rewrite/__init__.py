@@ -9,14 +9,17 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from .affine import fold_affine
+from .dense import absorb_flatten
 from .prelu import restore_prelu
-from .reshapes import drop_reshapes
+from .reshapes import drop_reshapes, fix_reshapes
 from .scaling import peel_input_scaling
 from .transposes import sink_transposes
 
 __all__ = [
+    "absorb_flatten",
     "clean_up",
     "drop_reshapes",
+    "fix_reshapes",
     "fold_affine",
     "operators",
     "peel_input_scaling",
@@ -32,16 +35,27 @@ def clean_up(model: Any) -> None:
     folded into convolutions, constants shared, shapes inferred, leftovers removed.
     """
     _tidy(model)
+    fix_reshapes(model.graph)
     drop_reshapes(model.graph)
     sink_transposes(model.graph)
+    absorb_flatten(model.graph)
     restore_prelu(model.graph)
     fold_affine(model.graph)
+    _forget_shapes(model.graph)
     _tidy(model)
 
 
 def operators(model: Any) -> Counter[str]:
     """How often each operator occurs."""
     return Counter(node.op_type for node in model.graph.all_nodes())
+
+
+def _forget_shapes(graph: Any) -> None:
+    """Have shapes inferred anew, so that an open batch axis has one name throughout."""
+    for node in graph:
+        for value in node.outputs:
+            if not value.is_graph_output():
+                value.shape = None
 
 
 def _tidy(model: Any) -> None:

@@ -19,6 +19,8 @@ def restore_prelu(graph: Any) -> int:
         if found is None:
             continue
         source, slope = found
+        if not _broadcasts(slope, source):
+            continue
         constant = add_constant(graph, f"{node.name or 'prelu'}_slope", slope)
         replace(graph, node, "PRelu", [source, constant])
         restored += 1
@@ -37,6 +39,16 @@ def _match(node: Any) -> tuple[Any, Array] | None:
             factor = scaled[1]
             return source, factor if node.op_type == "Sub" else -factor
     return None
+
+
+def _broadcasts(slope: Array, source: Any) -> bool:
+    """Whether the slope takes the shape of x; a PRelu never takes that of its slope."""
+    if slope.size == 1:
+        return source.shape is not None and slope.ndim <= len(source.shape)
+    if source.shape is None or slope.ndim > len(source.shape):
+        return False
+    last = list(source.shape)[len(source.shape) - slope.ndim :]
+    return all(own in (1, axis) for own, axis in zip(slope.shape, last, strict=True))
 
 
 def _scaled_negative_part(value: Any) -> tuple[Any, Array] | None:

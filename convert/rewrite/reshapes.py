@@ -1,14 +1,17 @@
-"""Reshapes that change nothing, or whose result is reshaped again.
+"""Reshapes that change nothing, whose result is reshaped again, or whose target is computed.
 
 Converters write a Transpose of a 1x1 map as a Reshape; between convolution and batch
-normalisation it hides one from the other.
+normalisation it hides one from the other. And where only the batch is open they compute
+each target from shapes while the network runs.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .editing import Array, array_of, attribute, bypass
+import numpy as np
+
+from .editing import Array, add_constant, array_of, attribute, bypass
 
 
 def drop_reshapes(graph: Any) -> int:
@@ -28,6 +31,26 @@ def drop_reshapes(graph: Any) -> int:
                 dropped += 1
                 moved = True
     return dropped
+
+
+def fix_reshapes(graph: Any) -> int:
+    """Give Reshapes a constant target where shape inference knows all axes but one.
+
+    Returns how many there were; what computed their targets is left without users.
+    """
+    fixed = 0
+    for node in graph:
+        if node.op_type != "Reshape" or array_of(node.inputs[1]) is not None:
+            continue
+        shape = node.outputs[0].shape
+        if shape is None:
+            continue
+        target = [axis if isinstance(axis, int) else -1 for axis in shape]
+        if target.count(-1) <= 1 and 0 not in target:
+            constant = add_constant(graph, f"{node.name}_target", np.array(target, np.int64))
+            node.replace_input_with(1, constant)
+            fixed += 1
+    return fixed
 
 
 def _merge(node: Any, target: Array) -> bool:

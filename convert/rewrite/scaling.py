@@ -28,11 +28,12 @@ def peel_input_scaling(graph: Any, channels: int) -> tuple[list[float], list[flo
     peeled = False
     while (node := only_user(source)) is not None:
         change = _step(node, source, channels)
-        if change is None or not bypass(graph, node, source):
+        # A factor of zero has no mean to stand for it: the node stays.
+        if change is None or (change[0] == 0).any() or not bypass(graph, node, source):
             break
         factor, offset = factor * change[0], offset * change[0] + change[1]
         peeled = True
-    if not peeled or (factor == 0).any():
+    if not peeled:
         return None
     return (-offset / factor).tolist(), factor.tolist()
 
@@ -52,7 +53,9 @@ def _step(node: Any, source: Any, channels: int) -> tuple[Array, Array] | None:
         return other, zero
     if not first:
         return None
-    return (one, -other) if node.op_type == "Sub" else (1 / other, zero)
+    if node.op_type == "Sub":
+        return one, -other
+    return (1 / other, zero) if (other != 0).all() else None
 
 
 def _shapes(channels: int) -> tuple[tuple[int, ...], ...]:

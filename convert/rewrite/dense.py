@@ -1,0 +1,50 @@
+"""A map in NHWC order, flattened into a dense layer: the order moves into the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .editing import add_constant, array_of, only_user
+from .transposes import permutation
+
+
+def absorb_flatten(graph: Any) -> int:
+    """Turn Transpose, Reshape `(n, f)`, MatMul into Reshape, MatMul; returns how many.
+
+    Rows of the constant weights `(f, units)` are put into the order in which the map
+    `(n, c, h, w)` lies in memory.
+    """
+    absorbed = 0
+    for reshape in list(graph):
+        if reshape.op_type != "Reshape":
+            continue
+        transpose = reshape.inputs[0].producer()
+        perm = permutation(transpose)
+        target = array_of(reshape.inputs[1])
+        dense = only_user(reshape.outputs[0])
+        if perm is None or perm[0] != 0 or target is None or dense is None:
+            continue
+        if dense.op_type != "MatMul" or dense.inputs[0] is not reshape.outputs[0]:
+            continue
+        weights = array_of(dense.inputs[1])
+        shape = transpose.inputs[0].shape
+        if weights is None or weights.ndim != 2 or shape is None:
+            continue
+        lengths = list(shape)[1:]
+        if not all(isinstance(length, int) for length in lengths):
+            continue
+        # Only where the batch alone is kept: (n, f), with f all the rest.
+        if len(target) != 2 or target[1] not in (-1, len(weights)):
+            continue
+        if int(np.prod(lengths)) != len(weights):
+            continue
+        order = np.arange(len(weights)).reshape([lengths[axis - 1] for axis in perm[1:]])
+        back = [perm.index(axis) - 1 for axis in range(1, len(perm))]
+        rows = order.transpose(back).ravel()
+        reshape.replace_input_with(0, transpose.inputs[0])
+        moved = add_constant(graph, f"{dense.inputs[1].name}_nchw", weights[rows])
+        dense.replace_input_with(1, moved)
+        absorbed += 1
+    return absorbed
