@@ -93,7 +93,8 @@ class DetectorParity:
                 f"down to {self.min_iou:.4f} (allowed {tolerance.iou:g}), scores by up to "
                 f"{self.max_score_error:.4f} (allowed {tolerance.score:g})"
             )
-        if max(self.max_survivor_error, self.max_box_error) > tolerance.score:
+        # Written so that not-a-number fails.
+        if not max(self.max_survivor_error, self.max_box_error) <= tolerance.score:
             raise ParityError(
                 f"scores differ by up to {self.max_survivor_error:.4f} and corners by "
                 f"{self.max_box_error:.4f} of the frame (allowed {tolerance.score:g})"
@@ -125,7 +126,8 @@ class ExpressionParity:
 
     def check(self, tolerance: Tolerance) -> None:
         """Raise ParityError when out of tolerance."""
-        if self.max_error > tolerance.probability or self.agreement < tolerance.agreement:
+        # Written so that not-a-number fails.
+        if not (self.max_error <= tolerance.probability and self.agreement >= tolerance.agreement):
             raise ParityError(
                 f"probabilities differ by up to {self.max_error:.2e} (allowed "
                 f"{tolerance.probability:g}), top-1 agreement {self.agreement:.2%}"
