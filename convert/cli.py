@@ -70,13 +70,24 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `fer-convert`; returns the exit status: 0, or 2 after an error it explained."""
+    """Run `fer-convert`.
+
+    Returns:
+        The exit status: 0, 2 after an error it explained, 130 after Ctrl-C.
+    """
     args = build_parser().parse_args(arguments)
     try:
         return _convert(args)
     except FerError as error:
-        print(f"fer-convert: error: {error}", file=sys.stderr)
+        print(f"fer-convert: error: {_one_line(error)}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("fer-convert: interrupted; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _one_line(error: FerError) -> str:
+    return " ".join(str(error).split())
 
 
 def _convert(args: argparse.Namespace) -> int:
@@ -84,8 +95,10 @@ def _convert(args: argparse.Namespace) -> int:
 
     kind = identify(args.input)
     output = args.output or args.input.with_suffix(".onnx")
-    if output.absolute() == args.input.absolute():
+    if output.resolve() == args.input.resolve():
         raise BadInput(f"{output}: is the input itself; give another name with -o")
+    if args.json and args.json.resolve() in (output.resolve(), args.input.resolve()):
+        raise BadInput(f"{args.json}: is the input or the output; give --json another name")
     # Late: TensorFlow takes seconds to import.
     from .convert import convert
 

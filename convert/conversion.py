@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BadInput, OutputNotWritable
 from fer_edge.engine.model import METADATA_KEY, ModelFacts
 
 from .precision import PRECISIONS, arithmetic_of
@@ -84,6 +84,7 @@ def write(conversion: Conversion, path: Path) -> None:
     Raises:
         BadInput: the network has not the precision that was asked for, or a shape that
             is not static.
+        OutputNotWritable: no room left for it, or the like.
     """
     import onnx
     import onnx_ir as ir
@@ -96,7 +97,10 @@ def write(conversion: Conversion, path: Path) -> None:
     conversion.model.producer_name = "fer-edge"
     proto = ir.to_proto(conversion.model)
     onnx.checker.check_model(proto, full_check=True)
-    onnx.save(proto, path)
+    try:
+        onnx.save(proto, path)
+    except OSError as error:
+        raise OutputNotWritable(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _check_shapes(graph: Any) -> None:

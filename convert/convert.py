@@ -10,6 +10,7 @@ from time import perf_counter
 from fer_edge.engine.backends import open_backend
 from fer_edge.engine.errors import BadInput, ParityError
 from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.sources.images import find_images
 
 from .conversion import Conversion, Options, Step, write
 from .detector import convert_detector
@@ -31,7 +32,15 @@ def convert(args: argparse.Namespace, kind: Kind, output: Path) -> None:
     started = perf_counter()
     options = options_from(args)
     step = make_step(args.quiet)
+    # What the user asked for is looked at before the long part, not behind it.
+    if args.images:
+        find_images(args.images)
     pending = PendingFile(output)
+    try:
+        report = PendingFile(args.json) if args.json else None
+    except BaseException:
+        pending.discard()
+        raise
     try:
         steps: dict[Kind, Callable[[Path, Options, Step], Conversion]] = {
             "frozen_graph": convert_detector,
@@ -42,13 +51,17 @@ def convert(args: argparse.Namespace, kind: Kind, output: Path) -> None:
             write(conversion, pending.path)
         with step("comparing it with the original"):
             parity = check_parity(conversion, pending.path, args.images)
+        seconds = perf_counter() - started
+        if report:
+            write_json(conversion, parity, pending, seconds, report.path)
         pending.commit()
+        if report:
+            report.commit()
     except BaseException:
         pending.discard()
+        if report:
+            report.discard()
         raise
-    seconds = perf_counter() - started
-    if args.json:
-        write_json(conversion, parity, output, seconds, args.json)
     if not args.quiet:
         print_table(conversion, parity, output, seconds)
 

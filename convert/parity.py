@@ -22,6 +22,8 @@ from .frozen_ssd import OUTPUTS, FrozenSSD, Runner, open_session
 
 # Detections of at least this score must be found again.
 SCORE = 0.3
+# Probabilities that differ by less between faces say nothing about a conversion.
+LEAST_SPREAD = 0.01
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,15 @@ class DetectorParity:
             "survivors' corners": f"{self.max_box_error:.2e} of the frame largest",
         }
 
+    def notes(self) -> list[str]:
+        """What a user should know about these figures."""
+        if self.detections:
+            return []
+        return [
+            f"the original detects nothing of score >= {SCORE:g} in these pictures; give some "
+            "of your own with --images"
+        ]
+
     def check(self, tolerance: Tolerance) -> None:
         """Raise ParityError when out of tolerance."""
         if self.matched < self.detections:
@@ -109,12 +120,14 @@ class ExpressionParity:
         faces: compared.
         max_error, mean_error: of probabilities.
         agreement: share of faces with the same most probable class.
+        spread: how far the original's probability of a class goes apart over the faces.
     """
 
     faces: int
     max_error: float
     mean_error: float
     agreement: float
+    spread: float
 
     def rows(self) -> dict[str, str]:
         """For people."""
@@ -123,6 +136,15 @@ class ExpressionParity:
             "probability error": f"{self.max_error:.2e} largest, {self.mean_error:.2e} mean",
             "top-1 agreement": f"{self.agreement:.2%}",
         }
+
+    def notes(self) -> list[str]:
+        """What a user should know about these figures."""
+        if self.spread > LEAST_SPREAD:
+            return []
+        return [
+            "the original gives all faces the same probabilities: is it trained, and is "
+            "--input-range right? Parity proves little here"
+        ]
 
     def check(self, tolerance: Tolerance) -> None:
         """Raise ParityError when out of tolerance."""
@@ -209,6 +231,7 @@ def compare_expressions(
         max_error=float(errors.max()),
         mean_error=float(errors.mean()),
         agreement=float((found.argmax(axis=1) == expected.argmax(axis=1)).mean()),
+        spread=float(np.ptp(expected, axis=0).max()),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from fer_edge.engine.errors import OutputNotWritable
 from fer_edge.engine.outputs import PendingFile
 
 from .conversion import Conversion, Step
@@ -53,34 +54,35 @@ def print_table(conversion: Conversion, parity: Parity, path: Path, seconds: flo
         table.add_row(name, value)
     console = Console(highlight=False)
     console.print(table)
-    for note in conversion.notes:
+    for note in (*conversion.notes, *parity.notes()):
         console.print(f"note: {note}", markup=False)
     console.print("parity with the original: passed", style="green")
 
 
 def write_json(
-    conversion: Conversion, parity: Parity, path: Path, seconds: float, out: Path
+    conversion: Conversion, parity: Parity, output: PendingFile, seconds: float, out: Path
 ) -> None:
-    """Write the same as JSON.
+    """Write the same as JSON to `out`, while the model still has its pending name.
 
     Raises:
-        OutputNotWritable: `out` cannot be made.
+        OutputNotWritable: no room left for it, or the like.
     """
     report = {
         "schema": 1,
-        "output": str(path),
-        "bytes": path.stat().st_size,
+        "output": str(output.final),
+        "bytes": output.path.stat().st_size,
         "seconds": round(seconds, 2),
         "facts": json.loads(conversion.facts.to_json()),
         "description": conversion.description,
         "operators_before": conversion.operators[0],
         "operators_after": conversion.operators[1],
         "parity": as_json(parity),
-        "notes": conversion.notes,
+        "notes": [*conversion.notes, *parity.notes()],
     }
-    pending = PendingFile(out)
-    pending.path.write_text(json.dumps(report, indent=1) + "\n")
-    pending.commit()
+    try:
+        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputNotWritable(f"{out}: cannot be written ({error.strerror})") from error
 
 
 def _rows(conversion: Conversion, path: Path, seconds: float) -> Mapping[str, Any]:
