@@ -12,7 +12,6 @@ from .model import DetectorFacts
 from .preprocess import network_input
 from .types import Boxes, Detections, Floats, Image
 
-
 # Width over height of a face's box, from a turned profile to a head on its side. Anchors
 # of wide aspect fire on close-up faces too, with boxes that overlap the true one too
 # little to be suppressed by it, and sometimes with a better score.

@@ -19,6 +19,7 @@ def plain_network(
     widths: Sequence[int] = (32, 64, 128, 256),
     convolutions: Sequence[int] = (1, 2, 2, 2),
     dropout: float = 0.3,
+    spatial_dropout: float = 0.0,
 ) -> Any:
     """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
 
@@ -31,6 +32,8 @@ def plain_network(
         for index in range(1, count + 1):
             x = _convolution(x, width, f"stage{stage}_{index}")
         x = layers.MaxPooling2D(name=f"stage{stage}_pool")(x)
+        if spatial_dropout:
+            x = layers.SpatialDropout2D(spatial_dropout, name=f"stage{stage}_dropout")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(classes, name="logits")(x)

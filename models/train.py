@@ -40,7 +40,7 @@ class TrainingConfig:
         weight_decay: decoupled, on every weight.
         label_smoothing: share of the target spread over all classes.
         precision: a Keras dtype policy, `float32` or `mixed_bfloat16`.
-        widths, convolutions, dropout: see `plain_network`.
+        widths, convolutions, dropout, spatial_dropout: see `plain_network`.
     """
 
     seed: int = 1
@@ -54,6 +54,7 @@ class TrainingConfig:
     widths: tuple[int, ...] = (32, 64, 128, 256)
     convolutions: tuple[int, ...] = (1, 2, 2, 2)
     dropout: float = 0.3
+    spatial_dropout: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -113,7 +114,10 @@ def learning_rate(config: TrainingConfig, steps_per_epoch: int, first_step: int)
 def build(config: TrainingConfig) -> Any:
     """The network of a configuration, under the dtype policy in force."""
     return plain_network(
-        widths=config.widths, convolutions=config.convolutions, dropout=config.dropout
+        widths=config.widths,
+        convolutions=config.convolutions,
+        dropout=config.dropout,
+        spatial_dropout=config.spatial_dropout,
     )
 
 

@@ -84,6 +84,14 @@ def bypass(graph: Any, node: Any, value: Any) -> bool:
     return True
 
 
+def drop_unused(graph: Any, node: Any) -> None:
+    """Remove a node whose one output nobody takes; None and removed nodes are fine."""
+    if node is not None and node.graph is not None:
+        output = node.outputs[0]
+        if not output.uses() and not output.is_graph_output():
+            graph.remove(node, safe=True)
+
+
 def only_user(value: Any) -> Any:
     """The one node that takes a value, or None when there are more or it is an output."""
     users = list(value.uses())

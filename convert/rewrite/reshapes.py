@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .editing import Array, add_constant, array_of, attribute, bypass
+from .editing import Array, add_constant, array_of, attribute, bypass, drop_unused
 
 
 def drop_reshapes(graph: Any) -> int:
@@ -26,7 +26,7 @@ def drop_reshapes(graph: Any) -> int:
             target = array_of(node.inputs[1])
             if target is None or attribute(node, "allowzero", 0):
                 continue
-            moved = _merge(node, target) or moved
+            moved = _merge(graph, node, target) or moved
             if _is_identity(node.inputs[0].shape, target) and bypass(graph, node, node.inputs[0]):
                 dropped += 1
                 moved = True
@@ -53,12 +53,13 @@ def fix_reshapes(graph: Any) -> int:
     return fixed
 
 
-def _merge(node: Any, target: Array) -> bool:
+def _merge(graph: Any, node: Any, target: Array) -> bool:
     """Take what an earlier Reshape took: the last one decides the shape."""
     earlier = node.inputs[0].producer()
     if earlier is None or earlier.op_type != "Reshape" or (target == 0).any():
         return False
     node.replace_input_with(0, earlier.inputs[0])
+    drop_unused(graph, earlier)
     return True
 
 

@@ -12,7 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from .editing import add_constant, array_of, attribute, bypass, is_constant, rank_of, replace
+from .editing import (
+    add_constant,
+    array_of,
+    attribute,
+    bypass,
+    drop_unused,
+    is_constant,
+    rank_of,
+    replace,
+)
 
 _UNARY = frozenset(
     """
@@ -66,7 +75,7 @@ def _cancel(graph: Any, node: Any) -> bool:
         return False
     both = tuple(inner[axis] for axis in perm)
     replace(graph, node, "Transpose", [source.producer().inputs[0]], {"perm": both})
-    _drop_unused(graph, source.producer())
+    drop_unused(graph, source.producer())
     return True
 
 
@@ -86,7 +95,7 @@ def _flatten(graph: Any, node: Any) -> bool:
     if long != sorted(long) or target is None or (target[1:] == 0).any():
         return False
     node.replace_input_with(0, producer.inputs[0])
-    _drop_unused(graph, producer)
+    drop_unused(graph, producer)
     return True
 
 
@@ -108,7 +117,7 @@ def _sink(graph: Any, node: Any) -> bool:
     output = new.outputs[0]
     _append_transpose(graph, new, output, after)
     for producer in above:
-        _drop_unused(graph, producer)
+        drop_unused(graph, producer)
     return True
 
 
@@ -192,10 +201,3 @@ def _append_transpose(graph: Any, node: Any, output: Any, perm: tuple[int, ...])
     inverse = np.argsort(perm)
     if output.shape is not None:
         output.shape = ir.Shape([result.shape[int(axis)] for axis in inverse])
-
-
-def _drop_unused(graph: Any, node: Any) -> None:
-    if node is not None and node.graph is not None:
-        output = node.outputs[0]
-        if not output.uses() and not output.is_graph_output():
-            graph.remove(node, safe=True)

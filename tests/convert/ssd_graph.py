@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from fer_edge.convert.tensorflow import import_tensorflow
 
 tf = import_tensorflow()

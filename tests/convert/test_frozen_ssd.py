@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-
 from fer_edge.convert.cli import main
 from fer_edge.convert.frozen_ssd import find_cut, read_graph, understand
 from fer_edge.convert.graph import GraphIndex
@@ -33,7 +32,8 @@ RECIPES = {
 }
 # What TensorRT 8.6 to 11 parse without plugins.
 PLAIN_OPERATORS = {
-    "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "Exp", "Gather", "MaxPool", "Mul", "Pad",
+    "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "Exp", "Gather", "MaxPool", "Mul",
+    "Pad",
     "ReduceMax", "Relu", "Reshape", "Sigmoid", "Slice", "Softmax", "Sub", "TopK", "Transpose",
 }  # fmt: skip
 

@@ -1,0 +1,70 @@
+"""Keras models that the tests make, written for Keras 2 (tf_keras) and Keras 3 alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def randomise(model: Any, seed: int = 0) -> Any:
+    """Give every weight a value, so that nothing is hidden by zeros."""
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        weights = layer.get_weights()
+        values = []
+        for index, array in enumerate(weights):
+            fan_in = max(1, int(np.prod(array.shape[:-1])))
+            spread = 0.2 if array.ndim in (1, 3) else np.sqrt(2 / fan_in)
+            value = rng.normal(0, spread, array.shape)
+            if "BatchNorm" in type(layer).__name__:
+                value = rng.uniform(0.5, 1.5, array.shape) if index in (0, 3) else value
+            values.append(value)
+        layer.set_weights(values)
+    return model
+
+
+def small(keras: Any, shape: tuple[int, int, int] = (24, 20, 1), classes: int = 7) -> Any:
+    """A classifier with the layers that expression models of all years use."""
+    layers = keras.layers
+    image = layers.Input(shape)
+    x = layers.Conv2D(8, 3, padding="same", use_bias=False)(image)
+    x = layers.BatchNormalization()(x)
+    x = layers.PReLU()(x)
+    x = layers.ZeroPadding2D(1)(x)
+    x = layers.DepthwiseConv2D(3, strides=2, use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.ReLU(6.0)(x)
+    y = layers.SeparableConv2D(8, 3, padding="same", activation="relu")(x)
+    x = layers.Add()([x, y])
+    x = layers.Concatenate()([x, layers.LeakyReLU()(x)])
+    x = layers.AveragePooling2D(2)(x)
+    x = layers.Dropout(0.4)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(16, activation="elu")(x)
+    return randomise(keras.Model(image, layers.Dense(classes, activation="softmax")(x)))
+
+
+def published(keras: Any, classes: int = 7) -> Any:
+    """The published expression network: 48x48 gray, three kernels, PReLU by position."""
+    layers = keras.layers
+
+    def active(x: Any) -> Any:
+        return layers.PReLU()(layers.BatchNormalization()(x))
+
+    def bottleneck(x: Any, filters: int, side: int, stride: int, expansion: int) -> Any:
+        y = active(layers.Conv2D(x.shape[-1] * expansion, 1, padding="same")(x))
+        y = active(layers.DepthwiseConv2D(side, strides=stride, padding="same")(y))
+        return layers.BatchNormalization()(layers.Conv2D(filters, 1, padding="same")(y))
+
+    image = layers.Input((48, 48, 1))
+    x = layers.Concatenate()([bottleneck(image, 48, side, 2, 3) for side in (3, 7, 11)])
+    blocks = ((32, 1, 1, 1), (64, 6, 2, 3), (96, 6, 2, 4), (160, 6, 2, 3), (320, 6, 1, 1))
+    for filters, expansion, stride, repeats in blocks:
+        x = bottleneck(x, filters, 3, stride, expansion)
+        for _ in range(repeats - 1):
+            x = layers.Add()([x, bottleneck(x, filters, 3, 1, expansion)])
+    x = active(layers.Conv2D(1280, 1, padding="same")(x))
+    x = layers.AveragePooling2D(3)(x)
+    x = layers.Flatten()(layers.Conv2D(classes, 1, padding="same")(x))
+    return randomise(keras.Model(image, layers.Softmax()(x)))

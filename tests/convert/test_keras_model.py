@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import onnx
+import pytest
+from fer_edge.convert.cli import main
+from fer_edge.convert.keras_model import load, read_keras_file
+from fer_edge.convert.tensorflow import import_tensorflow
+from fer_edge.engine.backends import open_backend
+from fer_edge.engine.errors import BadInput, UnsafeModel
+from fer_edge.engine.model import FER2013_LABELS, read_facts
+
+from .keras_models import published, randomise, small
+
+import_tensorflow()
+import tf_keras  # noqa: E402
+
+ERAS = {"legacy": tf_keras, "current": keras}
+DATA = Path(__file__).with_name("data")
+
+
+def convert(source: Path, *options: str) -> tuple[Path, dict[str, Any]]:
+    output, report = source.with_suffix(".onnx"), source.with_suffix(".json")
+    arguments = [str(source), "-o", str(output), "--json", str(report), "--quiet", *options]
+    assert main(arguments) == 0
+    return output, json.loads(report.read_text())
+
+
+def answers(path: Path, scaled: np.ndarray) -> np.ndarray:
+    """Probabilities of a converted model for scaled faces `(n, h, w, c)`."""
+    with open_backend(path, "onnxruntime") as backend:
+        faces = np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), np.float32)
+        return backend.infer({"image": faces})["probabilities"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("keras_2_0_9", (48, 48, 1)),
+        ("keras_2_2_4", (48, 48, 1)),
+        ("keras_2_2_4_colour", (32, 40, 3)),
+    ],
+)
+def test_files_of_their_time_give_the_answers_of_their_time(
+    name: str, shape: tuple[int, int, int], tmp_path: Path
+) -> None:
+    """Files and answers were made with Keras 2.0.9 and 2.2.4 on TensorFlow 1.15."""
+    source = tmp_path / f"{name}.h5"
+    source.write_bytes((DATA / f"{name}.h5").read_bytes())
+    expected = np.load(DATA / f"{name}_probabilities.npy")
+    labels = [] if expected.shape[1] == 7 else ["--labels", "a,b,c,d,e"]
+    output, _ = convert(source, *labels)
+    faces = np.random.RandomState(0).uniform(-1, 1, (6, *shape))
+    np.testing.assert_allclose(answers(output, faces), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("suffix", [".h5", ".keras", ".hdf5"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_models_of_both_eras_convert(era: str, suffix: str, channels: int, tmp_path: Path) -> None:
+    path = tmp_path / f"model{suffix}"
+    model = small(ERAS[era], (24, 20, channels))
+    if suffix == ".hdf5":
+        model.save(tmp_path / "model.h5")
+        (tmp_path / "model.h5").rename(path)
+    else:
+        model.save(path)
+    output, report = convert(path)
+    facts = read_facts(output)
+    assert facts.kind == "expression"
+    assert (facts.input.height, facts.input.width) == (24, 20)
+    assert facts.input.colour == ("gray" if channels == 1 else "rgb")
+    assert facts.labels == FER2013_LABELS
+    assert report["parity"]["max_error"] < 1e-4
+    assert report["operators_after"].get("PRelu") == 1
+    assert "BatchNormalization" not in report["operators_after"]
+    faces = np.random.default_rng(3).uniform(-1, 1, (5, 24, 20, channels))
+    expected = model.predict(faces.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(answers(output, faces), expected, atol=1e-4)
+    batch = onnx.load(output).graph.input[0].type.tensor_type.shape.dim[0]
+    assert batch.dim_param == "batch"
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_the_published_network_loses_all_its_transposes(era: str, tmp_path: Path) -> None:
+    path = tmp_path / "published.h5"
+    published(ERAS[era]).save(path)
+    _, report = convert(path)
+    after = report["operators_after"]
+    assert report["operators_before"]["Transpose"] > 50
+    assert "Transpose" not in after
+    assert after["PRelu"] == 31
+    assert not {"Neg", "Relu", "Mul", "BatchNormalization"} & after.keys()
+    assert report["parity"]["agreement"] == 1
+    half, _ = convert(path, "--precision", "fp16")
+    assert half.stat().st_size < 7e6
+
+
+def test_scaling_inside_the_model_travels_as_facts(tmp_path: Path) -> None:
+    image = keras.layers.Input((16, 16, 1))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(image)
+    x = keras.layers.Conv2D(4, 3)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(7, activation="softmax")(x))
+    randomise(model).save(tmp_path / "scaled.keras")
+    output, report = convert(tmp_path / "scaled.keras")
+    facts = read_facts(output).input
+    assert facts.mean == pytest.approx((127.5,), rel=1e-5)
+    assert facts.scale == pytest.approx((1 / 127.5,), rel=1e-5)
+    assert not report["notes"]
+    assert not {"Mul", "Add"} & report["operators_after"].keys() - {"Add"}
+
+
+@pytest.mark.parametrize(
+    ("options", "mean", "scale"),
+    [
+        ((), 127.5, 1 / 127.5),
+        (("--input-range=0,1",), 0, 1 / 255),
+        (("--input-range=0,255",), 0, 1),
+    ],
+)
+def test_the_input_range_is_told_or_guessed_aloud(
+    options: tuple[str, ...], mean: float, scale: float, tmp_path: Path
+) -> None:
+    small(keras).save(tmp_path / "m.keras")
+    output, report = convert(tmp_path / "m.keras", *options)
+    facts = read_facts(output).input
+    assert facts.mean == pytest.approx((mean,), abs=1e-4)
+    assert facts.scale == pytest.approx((scale,), rel=1e-5)
+    assert bool(report["notes"]) == (not options)
+
+
+def test_logits_get_a_softmax(tmp_path: Path) -> None:
+    image = keras.layers.Input((16, 16, 1))
+    x = keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image))
+    model = randomise(keras.Model(image, keras.layers.Dense(7)(x)))
+    model.save(tmp_path / "logits.keras")
+    output, _ = convert(tmp_path / "logits.keras")
+    faces = np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 1)).astype(np.float32)
+    logits = model.predict(faces, verbose=0)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(answers(output, faces), expected, atol=1e-4)
+
+
+def test_an_open_input_size_must_be_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = keras.layers.Input((None, None, 1))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
+    keras.Model(image, keras.layers.Dense(7, activation="softmax")(x)).save(tmp_path / "m.keras")
+    assert main([str(tmp_path / "m.keras"), "--quiet"]) == 2
+    assert "--input-size" in capsys.readouterr().err
+    output, _ = convert(tmp_path / "m.keras", "--input-size", "32x24")
+    assert (read_facts(output).input.height, read_facts(output).input.width) == (32, 24)
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_a_lambda_is_refused_before_keras_sees_it(era: str, suffix: str, tmp_path: Path) -> None:
+    layers = ERAS[era].layers
+    image = layers.Input((8, 8, 1))
+    inner = ERAS[era].Sequential([layers.Input((8, 8, 1)), layers.Lambda(lambda x: x + 1)])
+    model = ERAS[era].Model(image, layers.Dense(7)(layers.Flatten()(inner(image))))
+    model.save(tmp_path / f"evil{suffix}")
+    with pytest.raises(UnsafeModel, match=r"evil.*Lambda.*refused"):
+        read_keras_file(tmp_path / f"evil{suffix}")
+
+
+def tampered(path: Path, change: Any) -> Path:
+    """A Keras 3 h5 file whose configuration was changed."""
+    small(keras).save(path)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        change(config)
+        file.attrs["model_config"] = json.dumps(config)
+    return path
+
+
+def dense(config: dict[str, Any]) -> dict[str, Any]:
+    return next(la for la in config["config"]["layers"] if la["class_name"] == "Dense")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: dense(c).update(class_name="TFOpLambda"), "TFOpLambda"),
+        (lambda c: dense(c).update(class_name="Backdoor"), "Backdoor"),
+        (lambda c: dense(c).update(module="os"), "os"),
+        (lambda c: dense(c).update(registered_name="Evil>Dense"), "Evil"),
+        (lambda c: dense(c)["config"].update(activation="os.system"), "os.system"),
+        (
+            lambda c: dense(c)["config"].update(
+                activation={"class_name": "function", "config": "system", "module": "builtins"}
+            ),
+            "function",
+        ),
+        (
+            lambda c: dense(c)["config"].update(
+                kernel_initializer={"class_name": "__lambda__", "config": {"value": "x"}}
+            ),
+            "__lambda__",
+        ),
+    ],
+)
+def test_tampered_configurations_are_refused_by_name(change, words: str, tmp_path: Path) -> None:
+    with pytest.raises(UnsafeModel, match=words):
+        read_keras_file(tampered(tmp_path / "m.h5", change))
+
+
+def test_files_that_are_no_keras_model_are_told_apart(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["numbers"] = [1, 2, 3]
+    with pytest.raises(BadInput, match=r"data\.h5.*no Keras model"):
+        read_keras_file(tmp_path / "data.h5")
+    small(tf_keras).save_weights(tmp_path / "only.h5")
+    with pytest.raises(BadInput, match=r"only\.h5.*weights only"):
+        read_keras_file(tmp_path / "only.h5")
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(BadInput, match=r"other\.keras.*not a \.keras"):
+        read_keras_file(tmp_path / "other.keras")
+    small(keras).save(tmp_path / "cut.h5")
+    data = (tmp_path / "cut.h5").read_bytes()
+    (tmp_path / "cut.h5").write_bytes(data[: len(data) // 2])
+    with pytest.raises(BadInput, match=r"cut\.h5"):
+        load(tmp_path / "cut.h5", read_keras_file(tmp_path / "cut.h5"))
+
+
+def test_shapes_that_are_no_classifier_of_faces_are_refused(tmp_path: Path) -> None:
+    vector = keras.layers.Input((10,))
+    keras.Model(vector, keras.layers.Dense(7)(vector)).save(tmp_path / "vector.keras")
+    two = [keras.layers.Input((8, 8, 1)) for _ in range(2)]
+    flat = keras.layers.Flatten()(keras.layers.Concatenate()(two))
+    keras.Model(two, keras.layers.Dense(7)(flat)).save(tmp_path / "two.keras")
+    for name, words in (("vector", "input shape"), ("two", "2 inputs")):
+        path = tmp_path / f"{name}.keras"
+        with pytest.raises(BadInput, match=rf"{name}\.keras.*{words}"):
+            load(path, read_keras_file(path))

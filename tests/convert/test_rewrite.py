@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime as ort
+import pytest
+from fer_edge.convert.rewrite import (
+    clean_up,
+    drop_reshapes,
+    fold_affine,
+    operators,
+    peel_input_scaling,
+    restore_prelu,
+    sink_transposes,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+HEIGHT, WIDTH, CHANNELS = 5, 6, 3
+TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
+
+
+class Network:
+    """Writes a small ONNX network node by node."""
+
+    def __init__(self, shape: list[int | str], seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.shape = shape
+
+    def constant(self, array: np.ndarray) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def floats(self, *shape: int) -> str:
+        return self.constant(self.rng.normal(0, 1, shape).astype(np.float32))
+
+    def __call__(self, op_type: str, *inputs: str, **attributes: Any) -> str:
+        output = f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op_type, list(inputs), [output], **attributes))
+        return output
+
+    def model(self, output: str) -> Any:
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self.nodes,
+            "test",
+            [value("x", TensorProto.FLOAT, self.shape)],
+            [value(output, TensorProto.FLOAT, None)],
+            self.constants,
+        )
+        proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        return ir.from_proto(onnx.shape_inference.infer_shapes(proto))
+
+
+def run(model: Any, x: np.ndarray) -> np.ndarray:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(ir.to_proto(model).SerializeToString(), options)
+    return session.run(None, {session.get_inputs()[0].name: x})[0]
+
+
+def same_before_and_after(model: Any, rewrite: Callable[[Any], Any], batch: int = 2) -> None:
+    """A rewrite keeps what the network computes, gives a valid model, and is idempotent."""
+    shape = [d if isinstance(d, int) else batch for d in model.graph.inputs[0].shape]
+    x = np.random.default_rng(1).normal(0, 1, shape).astype(np.float32)
+    before = run(model, x)
+    rewrite(model)
+    onnx.checker.check_model(ir.to_proto(model), full_check=True)
+    np.testing.assert_allclose(run(model, x), before, rtol=1e-4, atol=1e-4)
+    counts = operators(model)
+    rewrite(model)
+    assert operators(model) == counts
+
+
+def elementwise(net: Network, value: str, choice: int) -> str:
+    """An NHWC operator of the kind that stands between convolutions."""
+    match choice:
+        case 0:
+            return net("Relu", value)
+        case 1:
+            return net("Mul", value, net.floats(CHANNELS))
+        case 2:
+            return net("Add", net.floats(1, 1, 1, CHANNELS), value)
+        case 3:
+            return net("PRelu", value, net.floats(HEIGHT, WIDTH, CHANNELS))
+        case 4:
+            return net("Add", value, net("Neg", value))
+        case 5:
+            return net("Concat", value, net("Sigmoid", value), axis=3)
+        case 6:
+            pads = net.constant(np.array([0, 1, 0, 0, 0, 0, 2, 0], np.int64))
+            return net("Pad", value, pads)
+        case 7:
+            return net("ReduceMean", value, axes=[1, 2], keepdims=1)
+        case 8:
+            return net("Sub", value, net.floats(1))
+        case _:
+            return net("Clip", value, net.constant(np.float32(0)), net.constant(np.float32(6)))
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 8, 9]), max_size=4), st.sampled_from([0, 5, 6, 7]))
+def test_transposes_around_anything_elementwise_cancel(inner: list[int], last: int) -> None:
+    net = Network(["batch", CHANNELS, HEIGHT, WIDTH])
+    value = net("Transpose", "x", perm=TO_NHWC)
+    for choice in (*inner, last):
+        value = elementwise(net, value, choice)
+    model = net.model(net("Transpose", value, perm=TO_NCHW))
+    same_before_and_after(model, lambda m: sink_transposes(m.graph))
+    assert operators(model)["Transpose"] == 0
+
+
+@given(st.permutations(range(4)), st.permutations(range(4)), st.booleans())
+def test_any_two_transposes_become_at_most_one(first, second, through: bool) -> None:
+    net = Network([2, CHANNELS, HEIGHT, WIDTH])
+    value = net("Transpose", "x", perm=first)
+    value = net("Relu", value) if through else value
+    model = net.model(net("Neg", net("Transpose", value, perm=second)))
+    same_before_and_after(model, lambda m: sink_transposes(m.graph))
+    assert operators(model)["Transpose"] == (
+        0 if [first[axis] for axis in second] == list(range(4)) else 1
+    )
+
+
+@pytest.mark.parametrize("keepdims", [0, 1])
+@pytest.mark.parametrize("axes", [[1], [1, 2], [-1], [3], [1, 3]])
+def test_transposes_pass_reductions(axes: list[int], keepdims: int) -> None:
+    net = Network([2, CHANNELS, HEIGHT, WIDTH])
+    value = net("Transpose", "x", perm=TO_NHWC)
+    model = net.model(net("Neg", net("ReduceMean", value, axes=axes, keepdims=keepdims)))
+    same_before_and_after(model, lambda m: sink_transposes(m.graph))
+
+
+def test_a_transpose_before_a_flattening_of_single_cells_goes() -> None:
+    for height, expected in ((1, 0), (2, 1)):
+        net = Network(["batch", 8, height, 1])
+        value = net("Transpose", "x", perm=[0, 3, 2, 1])
+        shape = net.constant(np.array([-1, 8 * height], np.int64))
+        model = net.model(net("Reshape", value, shape))
+        same_before_and_after(model, lambda m: sink_transposes(m.graph))
+        assert operators(model)["Transpose"] == expected
+
+
+def test_an_output_that_is_a_transpose_keeps_its_name_and_layout() -> None:
+    net = Network([1, CHANNELS, HEIGHT, WIDTH])
+    model = net.model(net("Relu", net("Transpose", "x", perm=TO_NHWC)))
+    name = model.graph.outputs[0].name
+    same_before_and_after(model, clean_up)
+    assert model.graph.outputs[0].name == name
+    assert list(model.graph.outputs[0].shape) == [1, HEIGHT, WIDTH, CHANNELS]
+
+
+def prelu_pieces(net: Network, value: str, form: int, slope: np.ndarray) -> str:
+    positive = net("Relu", value)
+    negative = net("Relu", net("Neg", value))
+    if form == 0:
+        return net("Add", positive, net("Mul", net.constant(-slope), negative))
+    if form == 1:
+        return net("Add", net("Mul", negative, net.constant(-slope)), positive)
+    if form == 2:
+        return net("Sub", positive, net("Mul", net.constant(slope), negative))
+    minus = net.constant(np.float32(-1))
+    negative = net("Relu", net("Mul", value, minus))
+    return net("Add", positive, net("Neg", net("Mul", net.constant(slope), negative)))
+
+
+@given(st.integers(0, 3), st.sampled_from([(), (CHANNELS, 1, 1), (CHANNELS, HEIGHT, WIDTH)]))
+def test_prelu_is_restored_from_each_of_its_forms(form: int, shape: tuple[int, ...]) -> None:
+    net = Network([2, CHANNELS, HEIGHT, WIDTH])
+    slope = np.random.default_rng(2).normal(0, 1, shape).astype(np.float32)
+    model = net.model(prelu_pieces(net, "x", form, slope))
+    same_before_and_after(model, clean_up)
+    assert operators(model) == {"PRelu": 1}
+
+
+def test_what_only_looks_like_prelu_stays() -> None:
+    net = Network([2, CHANNELS, HEIGHT, WIDTH])
+    other = net("Abs", "x")
+    value = net("Mul", net.floats(CHANNELS, 1, 1), net("Relu", net("Neg", other)))
+    model = net.model(net("Add", net("Relu", "x"), value))
+    same_before_and_after(model, lambda m: restore_prelu(m.graph))
+    assert operators(model)["PRelu"] == 0
+
+
+def batch_norm(net: Network, value: str, channels: int) -> str:
+    positive = net.constant(net.rng.uniform(0.2, 2, channels).astype(np.float32))
+    vectors = [net.floats(channels) for _ in range(3)]
+    return net("BatchNormalization", value, *vectors, positive, epsilon=1e-3)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from(["bn", "mul", "add", "sub", "rsub", "div"]), min_size=1, max_size=3),
+    st.sampled_from([1, 3]),
+    st.booleans(),
+)
+def test_factors_and_offsets_fold_into_the_convolution(
+    followers: list[str], group: int, bias: bool
+) -> None:
+    net = Network([2, CHANNELS, HEIGHT, WIDTH])
+    channels = 6
+    inputs = [net.floats(channels, CHANNELS // group, 3, 3)] + ([net.floats(channels)] * bias)
+    value = net("Conv", "x", *inputs, group=group, pads=[1, 1, 1, 1])
+    for name in followers:
+        constant = net.floats(1, channels, 1, 1)
+        match name:
+            case "bn":
+                value = batch_norm(net, value, channels)
+            case "rsub":
+                value = net("Sub", constant, value)
+            case _:
+                value = net(name.capitalize(), value, constant)
+    model = net.model(value)
+    same_before_and_after(model, lambda m: fold_affine(m.graph))
+    assert operators(model) == {"Conv": 1}
+
+
+def test_a_convolution_with_other_users_and_unfitting_constants_stay() -> None:
+    net = Network([2, CHANNELS, HEIGHT, WIDTH])
+    value = net("Conv", "x", net.floats(4, CHANNELS, 1, 1))
+    both = net("Add", net("Mul", value, net.floats(4, 1, 1)), value)
+    by_place = net("Conv", both, net.floats(4, 4, 1, 1))
+    model = net.model(net("Mul", by_place, net.floats(HEIGHT, WIDTH)))
+    same_before_and_after(model, lambda m: fold_affine(m.graph))
+    assert operators(model)["Mul"] == 2
+
+
+def test_batch_norm_behind_a_reshape_that_does_nothing_is_folded() -> None:
+    net = Network(["batch", CHANNELS, 1, 1])
+    value = net("Conv", "x", net.floats(4, CHANNELS, 1, 1))
+    value = net("Reshape", value, net.constant(np.array([-1, 1, 1, 4], np.int64)))
+    value = net("Reshape", value, net.constant(np.array([-1, 4, 1, 1], np.int64)))
+    model = net.model(net("Relu", batch_norm(net, value, 4)))
+    same_before_and_after(model, clean_up)
+    assert operators(model) == {"Conv": 1, "Relu": 1}
+
+
+def test_a_reshape_that_does_something_stays() -> None:
+    net = Network([2, 4, HEIGHT, WIDTH])
+    shape = net.constant(np.array([2, 2, -1, WIDTH], np.int64))
+    model = net.model(net("Relu", net("Reshape", "x", shape)))
+    same_before_and_after(model, lambda m: drop_reshapes(m.graph))
+    assert operators(model)["Reshape"] == 1
+
+
+@given(st.lists(st.sampled_from(["mul", "add", "sub", "div"]), min_size=1, max_size=4))
+def test_leading_scaling_is_peeled_into_mean_and_scale(steps: list[str]) -> None:
+    net = Network([2, CHANNELS, HEIGHT, WIDTH])
+    value = "x"
+    for name in steps:
+        array = net.rng.uniform(0.5, 2, (CHANNELS, 1, 1)).astype(np.float32)
+        value = net(name.capitalize(), value, net.constant(array))
+    model = net.model(net("Conv", value, net.floats(2, CHANNELS, 1, 1)))
+    x = np.random.default_rng(1).normal(0, 1, (2, CHANNELS, HEIGHT, WIDTH)).astype(np.float32)
+    before = run(model, x)
+    peeled = peel_input_scaling(model.graph, CHANNELS)
+    assert peeled is not None
+    mean, scale = (np.array(v, np.float32).reshape(1, -1, 1, 1) for v in peeled)
+    assert operators(model) == {"Conv": 1}
+    np.testing.assert_allclose(run(model, (x - mean) * scale), before, rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_without_leading_scaling_is_left_alone() -> None:
+    net = Network([2, CHANNELS, HEIGHT, WIDTH])
+    value = net("Mul", net("Conv", "x", net.floats(2, CHANNELS, 1, 1)), net.floats(1))
+    assert peel_input_scaling(net.model(value).graph, CHANNELS) is None
