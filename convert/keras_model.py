@@ -121,6 +121,8 @@ def _read_hdf5(path: Path) -> tuple[str, str]:
             config = file.attrs.get("model_config")
             written = file.attrs.get("keras_version", "2.0.0")
             weights_only = "layer_names" in file.attrs
+    except UnsafeModel:
+        raise
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise BadInput(f"{path}: not an HDF5 file, or cut off; expected a Keras model") from error
     if config is None:

@@ -29,11 +29,20 @@ def save_with_a_trap(library: Any, path: Path, trap: Path) -> None:
     """Save a model whose Lambda creates the file `trap` when it runs."""
     layers = library.layers
     image = layers.Input((SIDE, SIDE, 1))
-    sprung = layers.Lambda(lambda x: (__import__("pathlib").Path(str(trap)).touch(), x)[1])(image)
+    name = str(trap)
+    sprung = layers.Lambda(lambda x: (__import__("pathlib").Path(name).touch(), x)[1])(image)
     x = layers.GlobalAveragePooling2D()(sprung)
     library.Model(image, layers.Dense(7, activation="softmax")(x)).save(path)
     # Building the model ran the layer once already.
     trap.unlink(missing_ok=True)
+
+
+def test_the_trap_springs_where_nothing_is_checked(tmp_path: Path) -> None:
+    """Else the tests below would prove nothing."""
+    trap = tmp_path / "sprung"
+    save_with_a_trap(tf_keras, tmp_path / "trap.h5", trap)
+    tf_keras.models.load_model(tmp_path / "trap.h5", compile=False)
+    assert trap.exists()
 
 
 def harmless_archive(path: Path, version: str) -> dict[str, bytes]:
