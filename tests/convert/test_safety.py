@@ -9,7 +9,6 @@ import h5py
 import keras
 import numpy as np
 import pytest
-
 from fer_edge.convert.cli import main
 from fer_edge.convert.keras_model import load, read_keras_file
 from fer_edge.convert.safety import GRAPH_OPERATORS, LAYERS, check_keras_config
@@ -123,7 +122,7 @@ def test_weights_outside_the_file_are_refused(tmp_path: Path) -> None:
                     weights.create_dataset(
                         "elsewhere", (64,), "f4", external=[(str(secret), 0, 256)]
                     )
-        with pytest.raises(UnsafeModel, match="elsewhere.*refused"):
+        with pytest.raises(UnsafeModel, match=r"elsewhere.*refused"):
             read_keras_file(path)
 
 
