@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
+from fer_edge.convert.images import parity_faces
 
 
 def randomise(model: Any, seed: int = 0) -> Any:
@@ -67,4 +69,27 @@ def published(keras: Any, classes: int = 7) -> Any:
     x = active(layers.Conv2D(1280, 1, padding="same")(x))
     x = layers.AveragePooling2D(3)(x)
     x = layers.Flatten()(layers.Conv2D(classes, 1, padding="same")(x))
-    return randomise(keras.Model(image, layers.Softmax()(x)))
+    return settle(keras, randomise(keras.Model(image, layers.Softmax()(x))))
+
+
+def settle(keras: Any, model: Any) -> Any:
+    """Give a deep network answers that differ from face to face, as those of a trained one do.
+
+    Random weights alone wash every difference out over so many layers: all faces get the
+    same probabilities, and any conversion would agree with them.
+    """
+    height, width = model.inputs[0].shape[1:3]
+    faces = np.stack(
+        [cv2.cvtColor(f, cv2.COLOR_BGR2GRAY) for f in parity_faces(None, height, width)]
+    )
+    scaled = faces[..., None].astype(np.float32) / 127.5 - 1
+    for layer in model.layers:
+        if "BatchNorm" in type(layer).__name__:
+            layer.momentum = 0.0
+    model(scaled, training=True)
+    last = next(layer for layer in reversed(model.layers) if layer.get_weights())
+    logits = np.asarray(keras.Model(model.inputs, last.output)(scaled, training=False))
+    kernel, bias = last.get_weights()
+    spread, middle = logits.std(axis=(0, 1, 2)), logits.mean(axis=(0, 1, 2))
+    last.set_weights([kernel / spread, (bias - middle) / spread])
+    return model

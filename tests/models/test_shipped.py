@@ -1,0 +1,98 @@
+"""The shipped weights do what their cards say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fer_edge.engine import Pipeline
+from fer_edge.engine.backends import open_backend
+from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
+from fer_edge.engine.geometry import iou_matrix
+from fer_edge.engine.model import FER2013_LABELS, read_facts
+from fer_edge.engine.preprocess import network_input
+from fer_edge.engine.sources.demo import demo_face_box
+
+from ..conftest import REPOSITORY
+
+MODELS = REPOSITORY / "models"
+
+
+def test_every_demo_frame_has_its_one_face_where_it_is() -> None:
+    overlaps, ids, names = [], set(), []
+    with Pipeline.open("demo") as pipeline:
+        for result in pipeline:
+            assert len(result.faces) == 1, result.frame.index
+            (face,) = result.faces
+            truth = np.array([demo_face_box(result.frame.index)], np.float32)
+            overlaps.append(iou_matrix(np.array([face.track.box], np.float32), truth)[0, 0])
+            ids.add(face.track.id)
+            names.append(face.expression)
+            if result.frame.index == 299:
+                pipeline.stop()
+    assert len(overlaps) == 300
+    # The detector's boxes are taller than the hand-marked one, by hair and neck.
+    assert np.median(overlaps) > 0.6
+    assert min(overlaps) > 0.45
+    assert ids == {1}
+    assert names.count("happy") > 240
+
+
+def test_both_models_are_half_precision_and_small_enough() -> None:
+    paths = [shipped_weights(name) for name in (DETECTOR_FILE, EXPRESSION_FILE)]
+    assert sum(path.stat().st_size for path in paths) < 18e6
+    detector, expression = map(read_facts, paths)
+    assert (detector.kind, expression.kind) == ("detector", "expression")
+    assert {detector.precision, expression.precision} == {"fp16"}
+    assert expression.labels == FER2013_LABELS
+
+
+@pytest.mark.parametrize("name", ["face_detector.onnx", "expression.onnx", "expression.keras"])
+def test_the_cards_name_the_very_files(name: str) -> None:
+    card = (MODELS / name).with_suffix(".md").read_text()
+    assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() in card
+    for word in ("Origin", "Licence", "Training data", "Accuracy", "limits", "SHA-256"):
+        assert word in card, word
+
+
+def test_the_expression_model_is_the_converted_keras_file() -> None:
+    source = hashlib.sha256((MODELS / "expression.keras").read_bytes()).hexdigest()
+    assert read_facts(shipped_weights(EXPRESSION_FILE)).source_sha256 == source
+
+
+def test_the_detector_was_made_of_the_shared_graph(shared: Path) -> None:
+    graph = shared / "models" / "frozen_inference_graph_face.pb"
+    facts = read_facts(shipped_weights(DETECTOR_FILE))
+    assert facts.source_sha256 == hashlib.sha256(graph.read_bytes()).hexdigest()
+
+
+def test_the_card_tells_the_true_accuracy_on_public_test(shared: Path) -> None:
+    with np.load(shared / "data" / "fer2013_train_public.npz") as archive:
+        chosen = archive["usage"] == 1
+        images, labels = archive["pixels"][chosen], archive["emotion"][chosen]
+    with open_backend(shipped_weights(EXPRESSION_FILE), "onnxruntime") as backend:
+        facts = backend.facts.input
+        right = 0
+        for image, label in zip(images, labels, strict=True):
+            face = network_input(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), facts)
+            right += backend.infer({facts.name: face})["probabilities"].argmax() == label
+    accuracy = right / len(labels)
+    assert accuracy >= 0.60
+    card = (MODELS / "expression.md").read_text()
+    told = re.search(r"PublicTest accuracy \| ([\d.]+) %", card)
+    assert told is not None
+    assert accuracy * 100 == pytest.approx(float(told[1]), abs=0.15)
+
+
+def test_the_configuration_is_the_one_that_trained_it() -> None:
+    from fer_edge.models.train import build, read_config
+
+    config = read_config(MODELS / "expression.json")
+    assert json.loads((MODELS / "expression.json").read_text())["seed"] == config.seed
+    card = (MODELS / "expression.md").read_text()
+    assert f"{build(config).count_params():,}" in card

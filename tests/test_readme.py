@@ -1,0 +1,101 @@
+"""The README's own commands, links and Python."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fer_edge.convert.cli import build_parser as convert_parser
+from fer_edge.engine.cli import build_parser as run_parser
+from fer_edge.engine.sinks.records import SCHEMA
+
+from .conftest import REPOSITORY
+from .convert.keras_models import small
+from .convert.ssd_graph import Recipe, write_ssd
+
+README = (REPOSITORY / "README.md").read_text()
+MODULES = {"fer-run": "fer_edge.engine.cli", "fer-convert": "fer_edge.convert.cli"}
+# What no test machine has. Their options are still checked.
+NEEDS = {"--camera": "a camera", "rtsp://": "an RTSP camera"}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.M | re.S)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    split = [shlex.split(line, comments=True) for line in lines]
+    return [words for words in split if words and words[0] in MODULES]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README's commands name."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "photos").mkdir()
+    shutil.copy(REPOSITORY / "engine/sources/astronaut.jpg", folder / "photos")
+    run(folder, ["fer-run", "--max-frames", "15", "--save", "talk.mp4", "--quiet"])
+    write_ssd(folder / "frozen_inference_graph.pb", Recipe())
+    (folder / "labels.pbtxt").write_text("item {\n  id: 1\n  name: 'face'\n}\n")
+    small(keras).save(folder / "expressions.h5")
+    return folder
+
+
+def run(folder: Path, words: list[str]) -> None:
+    command = [sys.executable, "-m", MODULES[words[0]], *words[1:]]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (words, done.stderr)
+
+
+def test_there_are_commands_to_test() -> None:
+    assert len(commands()) >= 8
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_command_runs(words: list[str], workplace: Path) -> None:
+    parser = run_parser() if words[0] == "fer-run" else convert_parser()
+    parser.parse_args(words[1:])
+    for sign, thing in NEEDS.items():
+        if any(sign in word for word in words):
+            pytest.skip(f"needs {thing}; its options were parsed")
+    # The demo is 600 frames long; a part of it shows as much.
+    endless = words[0] == "fer-run" and not {"--source", "--list-backends"} & set(words)
+    short = ["--max-frames", "10"] if endless else []
+    run(workplace, [*words, *short])
+
+
+def test_the_python_example_runs_and_prints_faces(tmp_path: Path) -> None:
+    (example,) = blocks("python")
+    stopping = example.replace("print(", "pipeline.stop(); print(")
+    done = subprocess.run(
+        [sys.executable, "-c", stopping], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "happy" in done.stdout
+
+
+def test_the_record_shown_has_the_form_that_is_written() -> None:
+    (example,) = blocks("json")
+    shown = json.loads(example)
+    assert shown["schema"] == SCHEMA
+    assert list(shown) == ["schema", "frame", "time", "faces"]
+    assert list(shown["faces"][0]) == [
+        "id", "box", "score", "origin", "expression", "probabilities",
+    ]  # fmt: skip
+
+
+def test_links_and_make_targets_exist() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (REPOSITORY / target).exists(), target
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", README, flags=re.M):
+        assert re.search(rf"^{target}:", makefile, flags=re.M), target
