@@ -12,6 +12,8 @@ from fer_edge.engine.sources.images import find_images, read_image
 from fer_edge.engine.types import Image
 
 MAX_IMAGES = 100
+# Of the noise, in pixels.
+GRAINS = (1, 2, 4, 8)
 
 
 def parity_images(folder: Path | None) -> list[Image]:
@@ -43,12 +45,13 @@ def parity_faces(folder: Path | None, height: int, width: int) -> list[Image]:
         photograph = read_image(PHOTOGRAPH)
         rng = np.random.default_rng(0)
         faces = []
-        for _ in range(24):
+        # With the grains below, as many as make one part in a hundred one face.
+        for _ in range(MAX_IMAGES - len(GRAINS)):
             dx, dy = rng.integers(-12, 13, 2)
             face = photograph[y + dy : y + dy + h, x + dx : x + dx + w].astype(np.float32)
             lit = face * rng.uniform(0.4, 1.5) + rng.uniform(-40, 40)
             faces.append(np.clip(lit, 0, 255).astype(np.uint8))
-        for grain in (1, 2, 4, 8):
+        for grain in GRAINS:
             small = (max(1, width // grain), max(1, height // grain))
             noise = rng.integers(0, 256, (small[1], small[0], 3), np.uint8)
             faces.append(_resized(noise, width, height, cv2.INTER_CUBIC))

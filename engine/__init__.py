@@ -44,7 +44,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that `fer-run --help` and the converter do not pay for OpenCV and SciPy.
+    # Late, so that `fer-run --help` and the converter do not pay for OpenCV.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name], __name__), name)

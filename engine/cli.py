@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.list_backends:
             return _print_backends()
         _check(args)
-        # Late: OpenCV, SciPy and the backend take longer to import than --help may take.
+        # Late: OpenCV and the backend take longer to import than --help may take.
         from .run import run
 
         return run(args)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import lap
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from ..geometry import iou_matrix
 from ..types import Boxes
@@ -26,9 +26,10 @@ def associate(tracks: Boxes, detections: Boxes, min_iou: float = MIN_IOU) -> dic
         return {}
     overlap = iou_matrix(tracks, detections)
     # Pairs below the bound must not pull on the assignment of the others.
-    rows, columns = linear_sum_assignment(np.where(overlap >= min_iou, overlap, 0), maximize=True)
+    cost = 1.0 - np.where(overlap >= min_iou, overlap, 0).astype(np.float64)
+    _, chosen, _ = lap.lapjv(cost, extend_cost=True)
     return {
-        int(detection): int(track)
-        for track, detection in zip(rows, columns, strict=True)
-        if overlap[track, detection] >= min_iou
+        int(detection): track
+        for track, detection in enumerate(chosen)
+        if detection >= 0 and overlap[track, detection] >= min_iou
     }
