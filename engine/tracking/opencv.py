@@ -38,7 +38,9 @@ class _Followed:
 
     def update(self, image: Image) -> Box | None:
         """The box in the next frame, or None when it is lost."""
-        found, roi = self._tracker.update(self._scaled(image)) if self._tracker else (False, None)
+        if self._tracker is None:
+            return None
+        found, roi = self._tracker.update(self._scaled(image))
         if not found:
             return None
         x, y = roi[0] / self._scale + self._shift[0], roi[1] / self._scale + self._shift[1]
