@@ -1,7 +1,7 @@
 """Train the expression network on FER2013: `python -m fer_edge.models.train CONFIG DATA OUT`.
 
-A run is a pure function of its configuration: the order and the augmentation of
-epoch e depend on (seed, e) alone. State is saved after every epoch, so a run that
+A run is a pure function of its configuration: order, augmentation and dropout of epoch e
+depend on (seed, e) alone. State is saved after every epoch, so a run that
 was killed goes on from its last whole epoch when the same command is given again.
 """
 
@@ -37,6 +37,10 @@ class TrainingConfig:
         batch_size: images a step.
         peak_learning_rate: of SGD with Nesterov momentum 0.9, reached after
             `warmup_epochs`, then a half cosine down to zero.
+        schedule_epochs: length of that cosine where it is longer than the run; 0 for
+            `epochs`.
+        cooldown_epochs: the last ones, over which the rate falls linearly to zero from
+            where the cosine has it (Hägele et al., arXiv 2405.18392); 0 for none.
         weight_decay: decoupled, on every weight.
         label_smoothing: share of the target spread over all classes.
         precision: a Keras dtype policy, `float32` or `mixed_bfloat16`.
@@ -48,6 +52,8 @@ class TrainingConfig:
     batch_size: int = 128
     peak_learning_rate: float = 0.1
     warmup_epochs: int = 2
+    schedule_epochs: int = 0
+    cooldown_epochs: int = 0
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     precision: str = "mixed_bfloat16"
@@ -94,21 +100,29 @@ class Faces(keras.utils.PyDataset):  # type: ignore[misc]
         return np.stack(faces)[..., None], self._targets[self._split.labels[chosen]]
 
 
-def learning_rate(config: TrainingConfig, steps_per_epoch: int, first_step: int) -> Any:
-    """Linear warm-up, then a half cosine to zero, starting at `first_step` of the whole run."""
+def learning_rate(config: TrainingConfig, steps_per_epoch: int) -> Any:
+    """The Keras schedule of a configuration: warm-up, half cosine, cool-down."""
 
     class Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
         def __call__(self, step: Any) -> Any:
-            at = (keras.ops.cast(step, "float32") + first_step) / steps_per_epoch
-            warm = at / max(config.warmup_epochs, 1)
-            share = (at - config.warmup_epochs) / max(config.epochs - config.warmup_epochs, 1)
-            cosine = 0.5 * (1 + keras.ops.cos(np.pi * keras.ops.clip(share, 0.0, 1.0)))
-            return config.peak_learning_rate * keras.ops.minimum(warm, cosine)
+            return rate_at(config, keras.ops.cast(step, "float32") / steps_per_epoch, keras.ops)
 
         def get_config(self) -> dict[str, Any]:
             return {}
 
     return Schedule()
+
+
+def rate_at(config: TrainingConfig, epoch: Any, ops: Any = np) -> Any:
+    """Learning rate at a point of the run, in epochs; `ops` is `keras.ops` or NumPy."""
+    warm = epoch / max(config.warmup_epochs, 1)
+    length = (config.schedule_epochs or config.epochs) - config.warmup_epochs
+    cooling_from = config.epochs - config.cooldown_epochs
+    share = (ops.minimum(epoch, cooling_from) - config.warmup_epochs) / max(length, 1)
+    cosine = 0.5 * (1 + ops.cos(np.pi * ops.clip(share, 0.0, 1.0)))
+    left = (config.epochs - epoch) / max(config.cooldown_epochs, 1)
+    cooling = ops.clip(left, 0.0, 1.0) if config.cooldown_epochs else 1.0
+    return config.peak_learning_rate * ops.minimum(warm, cosine) * cooling
 
 
 def build(config: TrainingConfig) -> Any:
@@ -142,10 +156,11 @@ def train(config: TrainingConfig, data: Path, out: Path) -> None:
     if done:
         print(f"going on after epoch {done} of {config.epochs}", flush=True)
     steps = len(Faces(training, config, 0, 7))
-    _compile(network, config, learning_rate(config, steps, 0))
+    _compile(network, config, learning_rate(config, steps))
     _restore_momentum(network, out / "momentum.npz", done)
     for epoch in range(done, config.epochs):
         started = time.perf_counter()
+        _reseed_dropout(network, config.seed, epoch)
         history = network.fit(Faces(training, config, epoch, 7), verbose=0, shuffle=False).history
         accuracy = _accuracy(network, public_test)
         seconds = time.perf_counter() - started
@@ -158,6 +173,13 @@ def train(config: TrainingConfig, data: Path, out: Path) -> None:
             flush=True,
         )
     _finish(network, config, training, public_test, out)
+
+
+def _reseed_dropout(network: Any, seed: int, epoch: int) -> None:
+    """Make the masks of an epoch the same whether or not the run was interrupted before it."""
+    for index, layer in enumerate(network.layers):
+        if (generator := getattr(layer, "seed_generator", None)) is not None:
+            generator.state.assign(np.array([seed * 1000 + index, epoch << 16], np.uint32))
 
 
 def _compile(network: Any, config: TrainingConfig, schedule: Any) -> None:
