@@ -8,7 +8,6 @@ was killed goes on from its last whole epoch when the same command is given agai
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 import tempfile
@@ -25,6 +24,9 @@ from fer_edge.engine.errors import BadInput, FerError, InputNotFound
 from .augment import Augmentation, augment
 from .dataset import Split, load_fer2013, seen_in
 from .network import plain_network
+
+
+LOG_HEADER = "epoch,loss,public_test_accuracy,seconds"
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,8 @@ def train(config: TrainingConfig, data: Path, out: Path) -> None:
         history = network.fit(Faces(training, config, epoch, 7), verbose=0, shuffle=False).history
         accuracy = _accuracy(network, public_test)
         seconds = time.perf_counter() - started
-        _save(network, config, state, checkpoint, out / "momentum.npz", epoch + 1)
         _log(out / "log.csv", epoch + 1, history["loss"][-1], accuracy, seconds)
+        _save(network, config, state, checkpoint, out / "momentum.npz", epoch + 1)
         left = seconds * (config.epochs - epoch - 1) / 60
         print(
             f"epoch {epoch + 1}/{config.epochs}  loss {history['loss'][-1]:.4f}  "
@@ -232,12 +234,10 @@ def _restore_momentum(network: Any, path: Path, done: int) -> None:
 
 
 def _log(path: Path, epoch: int, loss: float, accuracy: float, seconds: float) -> None:
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(["epoch", "loss", "public_test_accuracy", "seconds"])
-        writer.writerow([epoch, f"{loss:.5f}", f"{accuracy:.5f}", f"{seconds:.1f}"])
+    lines = path.read_text().splitlines() if path.exists() else [LOG_HEADER]
+    # An epoch that was logged and then lost with its checkpoint is logged again.
+    lines = [*lines[:epoch], f"{epoch},{loss:.5f},{accuracy:.5f},{seconds:.1f}"]
+    path.write_text("\n".join(lines) + "\n")
 
 
 def _finish(
