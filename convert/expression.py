@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import ExpressionFacts, InputFacts, ModelFacts
 from fer_edge.engine.types import Floats

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import InputFacts, Resize
 

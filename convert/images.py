@@ -7,6 +7,7 @@ from typing import cast
 
 import cv2
 import numpy as np
+
 from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH
 from fer_edge.engine.sources.images import find_images, read_image
 from fer_edge.engine.types import Image

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
 from fer_edge.engine.errors import BackendUnavailable, BadInput, UnsafeModel
 
 from .inspect import HDF5_SIGNATURE, MAX_INPUT_BYTES

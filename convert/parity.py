@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+
 from fer_edge.engine.backends import Backend
 from fer_edge.engine.detector import ANY_ASPECT, Detector
 from fer_edge.engine.errors import ParityError

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+
 from fer_edge.engine.errors import BadInput
 
 from .rewrite.editing import add_constant, array_of

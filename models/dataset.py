@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
 from fer_edge.engine.errors import BadInput, InputNotFound
 
 TRAINING, PUBLIC_TEST = 0, 1

@@ -19,12 +19,12 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+
 from fer_edge.engine.errors import BadInput, FerError, InputNotFound
 
 from .augment import Augmentation, augment
 from .dataset import Split, load_fer2013, seen_in
 from .network import plain_network
-
 
 LOG_HEADER = "epoch,loss,public_test_accuracy,seconds"
 

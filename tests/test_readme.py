@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from fer_edge.convert.cli import build_parser as convert_parser
 from fer_edge.engine.cli import build_parser as run_parser
 from fer_edge.engine.sinks.records import SCHEMA

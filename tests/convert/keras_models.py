@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+
 from fer_edge.convert.images import parity_faces
 
 

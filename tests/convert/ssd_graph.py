@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from fer_edge.convert.tensorflow import import_tensorflow
 
 tf = import_tensorflow()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from fer_edge.convert.cli import build_parser, main
 
 from ..engine.tiny_models import write_detector

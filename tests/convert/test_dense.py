@@ -6,10 +6,11 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import onnxruntime as ort
-from fer_edge.convert.rewrite import absorb_flatten, clean_up, operators
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+
+from fer_edge.convert.rewrite import absorb_flatten, clean_up, operators
 
 BATCH = 3
 SIDES = st.integers(1, 5)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import onnx
 import pytest
+
 from fer_edge.convert.conversion import Conversion, Options, write
 from fer_edge.convert.expression import convert_expression
 from fer_edge.convert.report import make_step

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from fer_edge.convert.facts import detector_labels, expression_labels, read_labels, sha256_of
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import FER2013_LABELS

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+
 from fer_edge.convert.cli import main
 from fer_edge.convert.frozen_ssd import find_cut, read_graph, understand
 from fer_edge.convert.graph import GraphIndex

@@ -6,13 +6,14 @@ import keras
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
 from fer_edge.convert.frozen_ssd import read_graph, understand
 from fer_edge.convert.inspect import identify
 from fer_edge.convert.keras_model import read_keras_file
 from fer_edge.engine.errors import BadInput, FerError, InputNotFound
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
 from .ssd_graph import Builder, Recipe
 from .tiny import save_tiny

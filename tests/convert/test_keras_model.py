@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import onnx
 import pytest
+
 from fer_edge.convert.cli import main
 from fer_edge.convert.conversion import Options, write
 from fer_edge.convert.expression import convert_expression

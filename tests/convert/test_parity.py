@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
+
 from fer_edge.convert.conversion import Conversion, Options, write
 from fer_edge.convert.convert import check_parity
 from fer_edge.convert.detector import convert_detector
@@ -16,7 +18,6 @@ from fer_edge.convert.expression import convert_expression
 from fer_edge.convert.parity import DetectorParity, ExpressionParity
 from fer_edge.convert.report import make_step
 from fer_edge.engine.errors import ParityError
-from onnx import numpy_helper
 
 from .ssd_graph import Recipe, write_ssd
 from .tiny import save_tiny

@@ -7,9 +7,10 @@ import onnx
 import onnx_ir as ir
 import onnxruntime as ort
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+
 from fer_edge.convert.precision import arithmetic_of, to_half
 from fer_edge.engine.errors import BadInput
-from onnx import TensorProto, helper, numpy_helper
 
 SHAPE = (2, 3, 6, 8)
 

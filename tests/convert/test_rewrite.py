@@ -8,6 +8,10 @@ import onnx
 import onnx_ir as ir
 import onnxruntime as ort
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
 from fer_edge.convert.rewrite import (
     clean_up,
     drop_reshapes,
@@ -17,9 +21,6 @@ from fer_edge.convert.rewrite import (
     restore_prelu,
     sink_transposes,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
 
 HEIGHT, WIDTH, CHANNELS = 5, 6, 3
 TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]

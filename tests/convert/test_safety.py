@@ -9,6 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+
 from fer_edge.convert.cli import main
 from fer_edge.convert.keras_model import load, read_keras_file
 from fer_edge.convert.safety import GRAPH_OPERATORS, LAYERS, check_keras_config

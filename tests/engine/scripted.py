@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
+
 from fer_edge.engine.backends import FakeBackend
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.detector import Detector

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+
 from fer_edge.engine.backends import FakeBackend
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.errors import BadInput

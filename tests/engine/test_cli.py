@@ -15,6 +15,7 @@ from time import monotonic, sleep
 import cv2
 import numpy as np
 import pytest
+
 from fer_edge.engine.backends import BACKENDS
 from fer_edge.engine.cli import main
 

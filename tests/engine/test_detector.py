@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fer_edge.engine.detector import ANY_ASPECT, Detector, suppress
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.model import DetectorFacts
-from hypothesis import given
-from hypothesis import strategies as st
 
 from .scripted import fake_detector, fake_expression
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-from fer_edge.engine.draw import annotate, caption
-from fer_edge.engine.types import Face, Track
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fer_edge.engine.draw import annotate, caption
+from fer_edge.engine.types import Face, Track
 
 
 def face(box: tuple[float, float, float, float], probabilities: dict[str, float] | None = None):

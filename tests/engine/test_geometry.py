@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-from fer_edge.engine.geometry import iou_matrix, xywh_from_normalised_corners
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from fer_edge.engine.geometry import iou_matrix, xywh_from_normalised_corners
 
 coordinates = st.floats(-50, 700, width=32)
 sides = st.floats(0, 400, width=32)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import onnx
 import pytest
-from fer_edge.engine.errors import BadInput, InputNotFound
-from fer_edge.engine.model import METADATA_KEY, InputFacts, ModelFacts, read_facts
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+
+from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.engine.model import METADATA_KEY, InputFacts, ModelFacts, read_facts
 
 from .scripted import detector_facts, expression_facts
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fer_edge.engine.model import InputFacts
-from fer_edge.engine.preprocess import face_inputs, network_input, square_crop
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fer_edge.engine.model import InputFacts
+from fer_edge.engine.preprocess import face_inputs, network_input, square_crop
 
 sizes = st.tuples(st.integers(2, 200), st.integers(2, 200))
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from fer_edge.engine.errors import BadInput
-from fer_edge.engine.scheduler import Schedule
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fer_edge.engine.errors import BadInput
+from fer_edge.engine.scheduler import Schedule
 
 
 @given(st.integers(1, 50), st.integers(1, 200))

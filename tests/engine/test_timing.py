@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from fer_edge.engine import timing
-from fer_edge.engine.timing import FrameClock
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fer_edge.engine import timing
+from fer_edge.engine.timing import FrameClock
 
 
 @given(st.lists(st.floats(1e-4, 0.5), min_size=1, max_size=60), st.integers(1, 80))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from fer_edge.engine.model import METADATA_KEY, ModelFacts
 from onnx import TensorProto, helper, numpy_helper
+
+from fer_edge.engine.model import METADATA_KEY, ModelFacts
 
 from .scripted import detector_facts, expression_facts
 

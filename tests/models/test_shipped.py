@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from fer_edge.engine import Pipeline
 from fer_edge.engine.backends import open_backend
 from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fer_edge.convert.tensorflow import import_tensorflow
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.models.augment import Augmentation, augment
 from fer_edge.models.dataset import load_fer2013, seen_in
-from hypothesis import given
-from hypothesis import strategies as st
 
 import_tensorflow()
 

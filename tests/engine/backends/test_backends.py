@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fer_edge.engine import backends
 from fer_edge.engine.backends import BACKENDS, FakeBackend, choose_backend, open_backend
 from fer_edge.engine.errors import BackendUnavailable, BadInput, InputNotFound
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ..scripted import detector_facts
 from ..tiny_models import write_detector, write_expression

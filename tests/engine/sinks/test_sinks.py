@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from fer_edge.engine.errors import BadInput, OutputNotWritable
 from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.sinks.annotated import Annotated

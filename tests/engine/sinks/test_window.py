@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from fer_edge.engine.errors import BackendUnavailable
 from fer_edge.engine.sinks import window
 from fer_edge.engine.sinks.window import open_window

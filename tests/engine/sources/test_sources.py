@@ -9,6 +9,7 @@ from time import perf_counter, sleep
 import cv2
 import numpy as np
 import pytest
+
 from fer_edge.engine.errors import BadInput, InputNotFound, SourceFailed
 from fer_edge.engine.sources import open_reader, open_source
 from fer_edge.engine.sources.base import LiveFeed, Reader, SourceInfo

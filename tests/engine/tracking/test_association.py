@@ -3,10 +3,11 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
-from fer_edge.engine.geometry import iou_matrix
-from fer_edge.engine.tracking.association import MIN_IOU, associate
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fer_edge.engine.geometry import iou_matrix
+from fer_edge.engine.tracking.association import MIN_IOU, associate
 
 boxes = st.lists(st.tuples(*[st.integers(0, 30)] * 2, *[st.integers(5, 30)] * 2), max_size=5).map(
     lambda rows: np.array(rows, np.float32).reshape(-1, 4)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.sources import open_source
