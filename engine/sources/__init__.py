@@ -9,7 +9,7 @@ from ..errors import BadInput, InputNotFound
 from .base import Feed, LiveFeed, LosslessFeed, Reader, SourceInfo
 from .demo import Demo
 from .images import SUFFIXES, Images, find_images
-from .video import Camera, Stream, VideoFile
+from .video import Camera, open_url, open_video
 
 __all__ = ["Delivery", "Feed", "Reader", "SourceInfo", "open_reader", "open_source"]
 
@@ -45,7 +45,7 @@ def open_reader(uri: str) -> Reader:
     if uri.startswith("camera:"):
         return _camera(uri.removeprefix("camera:"))
     if "://" in uri and not uri.startswith("file://"):
-        return Stream(uri)
+        return open_url(uri)
     return _file(uri.removeprefix("file://"))
 
 
@@ -67,4 +67,4 @@ def _file(text: str) -> Reader:
         raise InputNotFound(f"{path}: no such file, folder or source")
     if path.suffix.lower() in SUFFIXES:
         return Images([path], path.name)
-    return VideoFile(path)
+    return open_video(path)

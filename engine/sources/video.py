@@ -26,25 +26,26 @@ FALLBACK_FPS = 30.0
 COMPLETE_SHARE = 0.95
 
 
-class VideoFile(Reader):
-    """Every frame of a video file.
+class Recording(Reader):
+    """Every frame of a video that has an end.
+
+    Args:
+        capture: an open capture.
+        name: for people.
 
     Raises:
-        InputNotFound: no file at `path`.
-        BadInput: no video that OpenCV's FFmpeg can decode.
+        BadInput: not even one frame can be decoded.
     """
 
-    def __init__(self, path: Path) -> None:
-        if not path.exists():
-            raise InputNotFound(f"{path}: no such file")
-        self._path = path
-        self._capture = _open_quietly(lambda: cv2.VideoCapture(str(path), cv2.CAP_FFMPEG))
-        self._first = _grab(self._capture) if self._capture.isOpened() else None
+    def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
+        self._name = name
+        self._capture = capture
+        self._first = _grab(capture) if capture.isOpened() else None
         if self._first is None:
-            self._capture.release()
-            raise BadInput(f"{path}: not a video that can be decoded; expected MP4, AVI, MKV, ...")
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.info = SourceInfo(path.name, _fps(self._capture), count if count > 0 else None, False)
+            capture.release()
+            raise BadInput(f"{name}: not a video that can be decoded; expected MP4, AVI, MKV, ...")
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.info = SourceInfo(name, _fps(capture), count if count > 0 else None, False)
         self._index = 0
 
     def read(self) -> Frame | None:
@@ -63,13 +64,25 @@ class VideoFile(Reader):
         expected = self.info.frame_count
         if expected is not None and self._index < COMPLETE_SHARE * expected - 1:
             raise SourceFailed(
-                f"{self._path}: damaged, broke off after {self._index} of {expected} frames; "
+                f"{self._name}: damaged, broke off after {self._index} of {expected} frames; "
                 "results up to there are kept"
             )
 
     def close(self) -> None:
         """Close the file; may be called twice."""
         self._capture.release()
+
+
+def open_video(path: Path) -> Recording:
+    """Open a video file.
+
+    Raises:
+        InputNotFound: no file at `path`.
+        BadInput: no video that OpenCV's FFmpeg can decode.
+    """
+    if not path.exists():
+        raise InputNotFound(f"{path}: no such file")
+    return Recording(_open_quietly(lambda: cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)), str(path))
 
 
 class Camera(Reader):
@@ -99,24 +112,12 @@ class Camera(Reader):
 
 
 class Stream(Reader):
-    """A network stream by URL (RTSP, RTMP, UDP, or HTTP as MJPEG cameras give it).
+    """A network stream without an end, as RTSP, RTMP, UDP and HTTP cameras give it."""
 
-    Raises:
-        InputNotFound: nothing that can be decoded answers at the URL in 5 seconds.
-    """
-
-    def __init__(self, url: str) -> None:
-        name = without_credentials(url)
-        limits = [
-            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS),
-            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS),
-        ]
-        self._capture = _open_quietly(lambda: cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits))
-        if not self._capture.isOpened():
-            self._capture.release()
-            raise InputNotFound(f"{name}: no stream; check the address and that it is being sent")
-        self.info = SourceInfo(name, _fps(self._capture), None, True)
-        self._frames = _Clocked(self._capture, name)
+    def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
+        self._capture = capture
+        self.info = SourceInfo(name, _fps(capture), None, True)
+        self._frames = _Clocked(capture, name)
 
     def read(self) -> Frame | None:
         """Return the next frame; see `Reader.read`."""
@@ -125,6 +126,26 @@ class Stream(Reader):
     def close(self) -> None:
         """Close the connection; may be called twice."""
         self._capture.release()
+
+
+def open_url(url: str) -> Recording | Stream:
+    """Open a URL: a recording where the server gives its length, a live stream else.
+
+    Raises:
+        InputNotFound: nothing that can be decoded answers at the URL in 5 seconds.
+    """
+    name = without_credentials(url)
+    limits = [
+        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS),
+        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS),
+    ]
+    capture = _open_quietly(lambda: cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits))
+    if not capture.isOpened():
+        capture.release()
+        raise InputNotFound(f"{name}: no stream; check the address and that it is being sent")
+    if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+        return Recording(capture, name)
+    return Stream(capture, name)
 
 
 class _Clocked:

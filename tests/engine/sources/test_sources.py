@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -155,6 +156,17 @@ class MotionJPEG(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def test_a_recording_over_http_gives_every_frame_and_ends_well(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.avi", 20)
+    serve = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with open_source(f"http://127.0.0.1:{server.server_port}/v.avi") as feed:
+            assert not feed.info.live
+            assert [number_of(frame.image) for frame in feed] == list(range(20))
+        server.shutdown()
 
 
 @pytest.fixture
