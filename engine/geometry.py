@@ -22,10 +22,11 @@ def iou_matrix(a: Boxes, b: Boxes) -> Floats:
 
     Returns float32 `(n, m)`, 0-1; a box without area overlaps nothing.
     """
-    top_left = np.maximum(a[:, None, :2], b[None, :, :2])
-    bottom_right = np.minimum(a[:, None, :2] + a[:, None, 2:], b[None, :, :2] + b[None, :, 2:])
+    # In float32, x + w of a narrow box far from the origin would be off by the box itself.
+    first, second = a[:, None].astype(np.float64), b[None].astype(np.float64)
+    top_left = np.maximum(first[..., :2], second[..., :2])
+    bottom_right = np.minimum(first[..., :2] + first[..., 2:], second[..., :2] + second[..., 2:])
     overlap = np.clip(bottom_right - top_left, 0.0, None).prod(axis=2)
-    union = a[:, 2:].prod(axis=1)[:, None] + b[:, 2:].prod(axis=1)[None] - overlap
-    return np.divide(
-        overlap, union, out=np.zeros(overlap.shape, np.float32), where=union > 0
-    ).astype(np.float32)
+    union = first[..., 2:].prod(axis=2) + second[..., 2:].prod(axis=2) - overlap
+    ratio = np.divide(overlap, union, out=np.zeros(overlap.shape), where=union > 0)
+    return ratio.astype(np.float32)
