@@ -101,6 +101,9 @@ class Pipeline:
 
     def process(self, frame: Frame) -> FrameResult:
         """Take the next frame through all stages."""
+        if self.source.info.stills:
+            # Without faces to follow, the schedule detects.
+            self._tracker.forget()
         if self._should_detect():
             self._tracker.correct(frame.image, self._detector(frame.image))
             self._since_detection = 0

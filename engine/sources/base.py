@@ -21,12 +21,15 @@ class SourceInfo:
         fps: frames a second of the source's own time.
         frame_count: None where the source has no known end.
         live: whether waiting loses frames (cameras and streams).
+        stills: whether each frame is a picture of its own, with nothing to follow from
+            one to the next.
     """
 
     name: str
     fps: float
     frame_count: int | None
     live: bool
+    stills: bool = False
 
 
 class Reader(ABC):

@@ -30,7 +30,7 @@ class Images(Reader):
     """
 
     def __init__(self, paths: Sequence[Path], name: str) -> None:
-        self.info = SourceInfo(name, STILLS_FPS, len(paths), False)
+        self.info = SourceInfo(name, STILLS_FPS, len(paths), live=False, stills=True)
         self._paths = paths
         self._index = 0
 

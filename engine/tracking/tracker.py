@@ -48,6 +48,11 @@ class FaceTracker:
         """Whether a face was lost since the last detection."""
         return self._lost
 
+    def forget(self) -> None:
+        """Give up all ids: what comes next shows other faces."""
+        self._identities = {}
+        self._tracks = ()
+
     def correct(self, image: Image, detections: Detections) -> None:
         """Take over what a detector found in this frame (BGR uint8)."""
         for identity in self._identities.values():

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
@@ -75,6 +78,16 @@ def test_ids_stay_with_their_faces_and_expressions_can_be_off() -> None:
                 boxes.setdefault(face.track.id, set()).add(face.track.box)
     assert set(boxes) == {1, 2}
     assert all(len(places) == 1 for places in boxes.values())
+
+
+def test_stills_are_detected_one_by_one_and_share_no_ids(tmp_path: Path) -> None:
+    for index in range(4):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((96, 128, 3), 40 * index, np.uint8))
+    with scripted_pipeline(lambda _: [FACE], str(tmp_path)) as (pipeline, backend):
+        faces = [result.faces for result in pipeline]
+    assert backend.calls == 4
+    assert [face.track.origin for (face,) in faces] == ["detected"] * 4
+    assert [face.track.id for (face,) in faces] == [1, 2, 3, 4]
 
 
 def test_the_demo_face_is_followed_through_pan_and_zoom() -> None:
