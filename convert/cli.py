@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fer_edge.engine.errors import BadInput, FerError
+from fer_edge.engine.errors import BackendUnavailable, BadInput, FerError
 
 EPILOG = """\
 examples:
@@ -100,7 +100,12 @@ def _convert(args: argparse.Namespace) -> int:
     if args.json and args.json.resolve() in (output.resolve(), args.input.resolve()):
         raise BadInput(f"{args.json}: is the input or the output; give --json another name")
     # Late: TensorFlow takes seconds to import.
-    from .convert import convert
+    try:
+        from .convert import convert
+    except ModuleNotFoundError as error:
+        raise BackendUnavailable(
+            f"{error.name} is not installed: pip install 'fer-edge[convert]'"
+        ) from error
 
     convert(args, kind, output)
     return 0

@@ -101,3 +101,15 @@ def test_standard_error_stays_clean_of_libraries(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fer_edge.convert.cli", path, "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_bare_install_names_what_is_missing(tmp_path: Path) -> None:
+    code = (
+        "import sys\nsys.modules['onnx_ir'] = None\n"
+        "from fer_edge.convert.cli import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, noise(tmp_path / "noise.pb")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'fer-edge[convert]'" in done.stderr
+    assert done.stderr.count("\n") == 1
