@@ -347,10 +347,15 @@ def _decoder(
     def decode(encoding: Floats) -> Floats:
         everywhere = np.broadcast_to(encoding, shape)
         corners = run([cut.decoded], {cut.image: picture, cut.encodings: everywhere})[0]
-        corners = np.asarray(corners, np.float32).squeeze()
-        return corners.T if corners.shape[0] == 4 and corners.shape[-1] != 4 else corners
+        return corners_by_row(corners)
 
     return decode
+
+
+def corners_by_row(decoded: npt.NDArray[Any]) -> Floats:
+    """What `Cut.decoded` holds, `(4, n)` or `(n, 4)`, as float32 `(n, 4)`."""
+    corners = np.asarray(decoded, np.float32).squeeze()
+    return corners.T if corners.shape[0] == 4 and corners.shape[-1] != 4 else corners
 
 
 def _centres(corners: Floats) -> Floats:

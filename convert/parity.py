@@ -19,7 +19,7 @@ from fer_edge.engine.geometry import iou_matrix, xywh_from_normalised_corners
 from fer_edge.engine.preprocess import network_input
 from fer_edge.engine.types import Boxes, Floats, Image
 
-from .frozen_ssd import OUTPUTS, FrozenSSD, Runner, open_session
+from .frozen_ssd import OUTPUTS, FrozenSSD, Runner, corners_by_row, open_session
 
 # Detections of at least this score must be found again.
 SCORE = 0.3
@@ -270,8 +270,7 @@ def _survivors(run: Runner, ssd: FrozenSSD, backend: Backend, image: Image) -> t
     our_scores = outputs[facts.detector.scores_output][0].max(axis=1)
     raw = run([ssd.cut.score_output, ssd.cut.decoded], {ssd.cut.image: image[None, ..., ::-1]})
     scores = np.asarray(raw[0]).reshape(len(ssd.anchors), -1)[:, int(ssd.background) :].max(axis=1)
-    boxes = np.asarray(raw[1]).squeeze()
-    boxes = boxes.T if boxes.shape[0] == 4 and boxes.shape[-1] != 4 else boxes
+    boxes = corners_by_row(raw[1])
     best = np.sort(scores)[::-1][: len(our_scores)]
     distance = np.abs(our_boxes[:, None] - boxes[None]).max(axis=2).min(axis=1)
     return np.abs(np.sort(our_scores)[::-1] - best), float(distance.max())
