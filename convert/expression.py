@@ -36,7 +36,7 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
     with step("loading it with Keras"):
         network = load(path, file, options.input_size)
     try:
-        labels = expression_labels(options.labels, network.classes)
+        labels = expression_labels(options.labels or file.labels, network.classes)
         with step("writing the network as ONNX"):
             model = ir.from_proto(
                 onnx_from_graph_def(network.graph_def, network.input_name, [network.output_name])

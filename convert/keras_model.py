@@ -23,6 +23,9 @@ from .tensorflow import INSTALL, import_tensorflow
 
 Floats = npt.NDArray[np.float32]
 MAX_CONFIG_BYTES = 64 << 20
+# What fer-train puts into a .keras archive beside Keras' own members.
+LABELS_MEMBER = "fer_edge.json"
+MAX_LABELS_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,13 @@ class KerasFile:
         config: the model configuration, checked against the allow-lists.
         version: of the Keras that wrote it, as `2.2.4`.
         suffix: of the container that was checked, by which Keras chooses its reader.
+        labels: names of the classes, where fer-train wrote the file.
     """
 
     config: dict[str, Any]
     version: str
     suffix: Literal[".h5", ".keras"]
+    labels: tuple[str, ...] | None = None
 
     @property
     def legacy(self) -> bool:
@@ -87,16 +92,16 @@ def read_keras_file(path: Path) -> KerasFile:
     """
     with path.open("rb") as opened:
         hdf5 = opened.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
-    text, version = _read_hdf5(path) if hdf5 else _read_archive(path)
+    text, version, labels = (*_read_hdf5(path), None) if hdf5 else _read_archive(path)
     try:
         config = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise BadInput(f"{path}: its model configuration is no JSON") from error
     check_keras_config(config, path)
-    return KerasFile(config, version, ".h5" if hdf5 else ".keras")
+    return KerasFile(config, version, ".h5" if hdf5 else ".keras", labels)
 
 
-def _read_archive(path: Path) -> tuple[str, str]:
+def _read_archive(path: Path) -> tuple[str, str, tuple[str, ...] | None]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAX_INPUT_BYTES:
@@ -107,12 +112,24 @@ def _read_archive(path: Path) -> tuple[str, str]:
             metadata = json.loads(archive.read("metadata.json"))
             with _open_hdf5(io.BytesIO(archive.read("model.weights.h5"))) as weights:
                 _check_datasets(weights, path)
-            return config, str(metadata["keras_version"])
+            return config, str(metadata["keras_version"]), _labels(archive, path)
     except (BadInput, BackendUnavailable):
         raise
     # zipfile and zlib raise errors of many kinds on damaged archives.
     except Exception as error:
         raise BadInput(f"{path}: a zip file, but not a .keras model, or cut off") from error
+
+
+def _labels(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...] | None:
+    """The names of the classes that fer-train wrote, if it wrote the file."""
+    if LABELS_MEMBER not in archive.namelist():
+        return None
+    if archive.getinfo(LABELS_MEMBER).file_size > MAX_LABELS_BYTES:
+        raise BadInput(f"{path}: its labels are larger than 1 MiB; refused")
+    labels = json.loads(archive.read(LABELS_MEMBER))["labels"]
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise BadInput(f"{path}: its labels are no list of names")
+    return tuple(labels)
 
 
 def _read_hdf5(path: Path) -> tuple[str, str]:
@@ -179,7 +196,7 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
         BadInput: Keras cannot load it, or it is no classifier of one picture.
     """
     tf = import_tensorflow()
-    model = _load_with_keras(path, file)
+    model = load_model(path, file)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise BadInput(
             f"{path}: {len(model.inputs)} inputs, {len(model.outputs)} outputs; expected one each"
@@ -220,9 +237,20 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
     )
 
 
-def _load_with_keras(path: Path, file: KerasFile) -> Any:
+def load_model(path: Path, file: KerasFile, legacy: bool | None = None) -> Any:
+    """Load a checked file as a Keras model.
+
+    Args:
+        path: the file.
+        file: of `read_keras_file`.
+        legacy: whether to use tf_keras; None where Keras 2 wrote it.
+
+    Raises:
+        BadInput: Keras cannot load it.
+        BackendUnavailable: the Keras of its era is not installed.
+    """
     try:
-        if file.legacy:
+        if file.legacy if legacy is None else legacy:
             with _named_by_content(path, file) as link:
                 return _load_legacy(link)
         import keras

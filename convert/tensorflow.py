@@ -26,7 +26,7 @@ def import_tensorflow() -> Any:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with _silent_stderr():
+    with silent_stderr():
         try:
             import tensorflow as tf
         except ImportError as error:
@@ -38,7 +38,7 @@ def import_tensorflow() -> Any:
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Close the door on C++ libraries that write to standard error before logging is set up."""
     sys.stderr.flush()
     saved = os.dup(2)

@@ -13,7 +13,7 @@ from .conftest import REPOSITORY
 
 PARTS = ("engine", "convert", "models")
 # A part may import those after it in its own row, and nothing else of ours.
-MAY_IMPORT = {"engine": set(), "convert": {"engine"}, "models": {"engine"}}
+MAY_IMPORT = {"engine": set(), "convert": {"engine"}, "models": {"engine", "convert"}}
 # Inside the engine: a module may only import from layers below its own.
 LAYERS = [
     {"errors"},

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from fer_edge.convert.images import parity_faces
+from fer_edge.models.networks.published import published_network
 
 
 def randomise(model: Any, seed: int = 0) -> Any:
@@ -49,28 +50,9 @@ def small(keras: Any, shape: tuple[int, int, int] = (24, 20, 1), classes: int = 
 
 
 def published(keras: Any, classes: int = 7) -> Any:
-    """The published expression network: 48x48 gray, three kernels, PReLU by position."""
-    layers = keras.layers
-
-    def active(x: Any) -> Any:
-        return layers.PReLU()(layers.BatchNormalization()(x))
-
-    def bottleneck(x: Any, filters: int, side: int, stride: int, expansion: int) -> Any:
-        y = active(layers.Conv2D(x.shape[-1] * expansion, 1, padding="same")(x))
-        y = active(layers.DepthwiseConv2D(side, strides=stride, padding="same")(y))
-        return layers.BatchNormalization()(layers.Conv2D(filters, 1, padding="same")(y))
-
-    image = layers.Input((48, 48, 1))
-    x = layers.Concatenate()([bottleneck(image, 48, side, 2, 3) for side in (3, 7, 11)])
-    blocks = ((32, 1, 1, 1), (64, 6, 2, 3), (96, 6, 2, 4), (160, 6, 2, 3), (320, 6, 1, 1))
-    for filters, expansion, stride, repeats in blocks:
-        x = bottleneck(x, filters, 3, stride, expansion)
-        for _ in range(repeats - 1):
-            x = layers.Add()([x, bottleneck(x, filters, 3, 1, expansion)])
-    x = active(layers.Conv2D(1280, 1, padding="same")(x))
-    x = layers.AveragePooling2D(3)(x)
-    x = layers.Flatten()(layers.Conv2D(classes, 1, padding="same")(x))
-    return settle(keras, randomise(keras.Model(image, layers.Softmax()(x))))
+    """The published expression network, fed with scaled pixels as the program of 2019 does."""
+    network = published_network(keras, classes, rescale=False)
+    return settle(keras, randomise(network))
 
 
 def settle(keras: Any, model: Any) -> Any:

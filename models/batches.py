@@ -1,0 +1,75 @@
+"""Shuffled, augmented batches: a pure function of the seed, the epoch and the step."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from .augment import augment
+from .config import TrainingConfig
+from .data import LabelledFaces
+
+Floats = npt.NDArray[np.float32]
+# Threads that prepare batches ahead. OpenCV and NumPy let go of the interpreter while
+# they work; one is enough to stay ahead of a CPU, a few keep a GPU busy.
+LOADERS = min(4, os.cpu_count() or 1)
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """One epoch of training: images float32 `(n, 48, 48, 1)`, targets and weights.
+
+    Args:
+        faces: to train on; the last incomplete batch is left out.
+        classes: number of columns of the targets.
+        config: order, augmentation, mixing and class weights.
+        epoch: from 0; each has its own order and changes.
+    """
+
+    def __init__(
+        self, faces: LabelledFaces, classes: int, config: TrainingConfig, epoch: int
+    ) -> None:
+        super().__init__(workers=LOADERS, max_queue_size=8)
+        self._faces, self._config, self._epoch = faces, config, epoch
+        self._targets = np.eye(classes, dtype=np.float32)
+        self._weights = class_weights(faces.labels, classes, config.class_balance)
+        self._order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
+
+    def __len__(self) -> int:
+        return len(self._faces) // self._config.batch_size
+
+    def __getitem__(self, index: int) -> tuple[Floats, Floats, Floats]:
+        config = self._config
+        chosen = self._order[index * config.batch_size :][: config.batch_size]
+        rng = np.random.default_rng((config.seed, self._epoch, index))
+        images = augment(self._faces.images[chosen], config.augmentation, rng)[..., None]
+        labels = self._faces.labels[chosen]
+        targets, weights = self._targets[labels], self._weights[labels]
+        if config.mixup:
+            images, targets = _mix(images, targets, config.mixup, rng)
+        return images, targets, weights
+
+
+def class_weights(labels: npt.NDArray[np.int64], classes: int, exponent: float) -> Floats:
+    """Weights `(classes,)` proportional to `(1 / count) ** exponent`, with mean 1 over `labels`."""
+    counts = np.maximum(np.bincount(labels, minlength=classes), 1)
+    weights = (1 / counts) ** exponent
+    return (weights * len(labels) / (weights * counts).sum()).astype(np.float32)
+
+
+def _mix(
+    images: Floats, targets: Floats, alpha: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    share = rng.beta(alpha, alpha, (len(images), 1)).astype(np.float32)
+    other = rng.permutation(len(images))
+    of_image = share[..., None, None]
+    mixed = of_image * images + (1 - of_image) * images[other]
+    return mixed, share * targets + (1 - share) * targets[other]
+
+
+def as_input(images: npt.NDArray[np.uint8]) -> Any:
+    """Gray faces uint8 `(n, h, w)` as the networks take them: float32 `(n, h, w, 1)`, 0-255."""
+    return images[..., None].astype(np.float32)

@@ -1,0 +1,134 @@
+"""The state of a run after a whole epoch, as one file that is replaced at once."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_edge.engine.errors import BadInput
+from fer_edge.engine.outputs import PendingFile
+
+from .config import EXTENSIBLE, TrainingConfig, config_from_json
+
+Arrays = list[npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        epoch: whole epochs done.
+        best_epoch: the one with the best held-out accuracy so far; 0 before the first.
+        best_accuracy: of that epoch, 0-1.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_accuracy: float = -1.0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything a run needs to go on.
+
+    Attributes:
+        progress: see `Progress`.
+        weights: of the network, as it is trained.
+        optimizer: its variables: step, momentum, moving averages.
+        best: weights of the best epoch, as they were judged; empty without patience.
+    """
+
+    progress: Progress
+    weights: Arrays
+    optimizer: Arrays
+    best: Arrays
+
+
+def save_checkpoint(path: Path, config: TrainingConfig, faces: str, state: Checkpoint) -> None:
+    """Write a checkpoint beside its final name and move it into place.
+
+    Args:
+        path: of the file.
+        config: of the run.
+        faces: a fingerprint of what it trains on.
+        state: to keep.
+    """
+    pending = PendingFile(path)
+    groups = {"weights": state.weights, "optimizer": state.optimizer, "best": state.best}
+    arrays = {f"{k}{i:04}": value for k, values in groups.items() for i, value in enumerate(values)}
+    about = json.dumps(
+        {"config": asdict(config), "faces": faces, "progress": asdict(state.progress)}
+    )
+    with pending.path.open("wb") as file:
+        np.savez(file, **{"about": np.array(about), **arrays})  # type: ignore[arg-type]
+    pending.commit()
+
+
+def load_checkpoint(path: Path, config: TrainingConfig, faces: str) -> Checkpoint | None:
+    """Read the state of a run with this configuration; None where there is none yet.
+
+    Raises:
+        BadInput: damaged, made with other faces, or by a configuration that this one does
+            not continue.
+    """
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            about = json.loads(str(archive["about"]))
+            state = Checkpoint(
+                Progress(**about["progress"]),
+                *(_group(archive, name) for name in ("weights", "optimizer", "best")),
+            )
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise BadInput(
+            f"{path}: a damaged checkpoint ({error}); remove it to begin anew"
+        ) from error
+    if about.get("faces") != faces:
+        raise BadInput(f"{path}: was made with other faces; give another --output for these")
+    _check_continues(path, about["config"], config, state.progress.epoch)
+    return state
+
+
+def _group(archive: Any, name: str) -> Arrays:
+    return [archive[key] for key in sorted(archive.files) if key.startswith(name)]
+
+
+def _check_continues(
+    path: Path, made_by: dict[str, Any], config: TrainingConfig, epoch: int
+) -> None:
+    """A longer run continues a shorter one as long as the rate was the same in both."""
+    # Through JSON, so that lists and tuples compare, and what is new has its default.
+    now, then = (json.loads(c.to_json()) for c in (config, config_from_json(json.dumps(made_by))))
+    changed = sorted(key for key in now if now[key] != then[key])
+    if not changed:
+        return
+    remedy = "give another --output, or the configuration it began with"
+    if not EXTENSIBLE.issuperset(changed) or config.decay != "constant":
+        raise BadInput(f"{path}: was made with another {', '.join(changed)}; {remedy}")
+    before = then["epochs"] - then["cooldown_epochs"]
+    if epoch > min(before, config.epochs - config.cooldown_epochs):
+        raise BadInput(
+            f"{path}: epoch {epoch} is beyond the constant part of the run, whose length can "
+            f"no longer be changed; {remedy}"
+        )
+
+
+def assign_all(variables: Sequence[Any], arrays: Arrays, path: Path) -> None:
+    """Give variables their saved values.
+
+    Raises:
+        BadInput: their number or shapes differ.
+    """
+    if [tuple(v.shape) for v in variables] != [a.shape for a in arrays]:
+        raise BadInput(f"{path}: does not fit the network; remove it to begin anew")
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

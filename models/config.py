@@ -1,0 +1,145 @@
+"""Everything that decides what a training run makes, as one readable file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from fer_edge.engine.errors import BadInput, InputNotFound
+
+from .augment import Augmentation
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+DECAYS = ("cosine", "constant")
+# What may change when a run is taken up again at a constant rate: its length.
+EXTENSIBLE = frozenset({"epochs", "cooldown_epochs", "patience"})
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A training run.
+
+    Attributes:
+        architecture: a name of `networks.ARCHITECTURES`.
+        network: its options.
+        initial_weights: see `load_initial_weights`; None for random ones.
+        seed: of weights, division, order, augmentation and dropout.
+        epochs: passes over the training faces.
+        patience: epochs without a better held-out accuracy after which the run ends and the
+            best weights are taken; 0 takes the last.
+        batch_size: faces a step.
+        peak_learning_rate: of SGD with Nesterov momentum 0.9.
+        warmup_epochs: over which the rate rises to its peak; may be a fraction.
+        decay: `cosine` falls along a half cosine to zero (arXiv 1608.03983); `constant` stays,
+            so that a run can be made longer when it is taken up again.
+        cooldown_epochs: the last ones, over which the rate falls linearly to zero from
+            where it is (Hägele et al., arXiv 2405.18392); 0 for none.
+        weight_decay: decoupled, on every weight.
+        label_smoothing: share of the target that is spread over all classes.
+        mixup: parameter of the beta distribution by which pairs of faces are mixed (Zhang
+            et al., arXiv 1710.09412); 0 for none.
+        class_balance: exponent p of the weight `(1 / count) ** p` of a class, weights having
+            mean 1 over the faces; 0 treats faces alike, 1 classes.
+        average_decay: of the moving average of the weights, by step, which is what is judged
+            and kept; 0 for none.
+        precision: a Keras dtype policy: float32, mixed_bfloat16 or mixed_float16.
+        augmentation: of the training faces.
+
+    Raises:
+        BadInput: a value outside its range.
+    """
+
+    architecture: str = "residual"
+    network: Mapping[str, Any] = field(default_factory=dict)
+    initial_weights: str | None = None
+    seed: int = 1
+    epochs: int = 40
+    patience: int = 0
+    batch_size: int = 64
+    peak_learning_rate: float = 0.05
+    warmup_epochs: float = 1.0
+    decay: str = "cosine"
+    cooldown_epochs: int = 0
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.1
+    mixup: float = 0.0
+    class_balance: float = 0.0
+    average_decay: float = 0.999
+    precision: str = "mixed_bfloat16"
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        self._check("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS))
+        self._check("decay", self.decay in DECAYS, " or ".join(DECAYS))
+        for name in ("epochs", "batch_size"):
+            self._check(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("seed", "patience", "warmup_epochs", "weight_decay", "mixup"):
+            self._check(name, getattr(self, name) >= 0, "at least 0")
+        for name in ("label_smoothing", "average_decay"):
+            self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
+        self._check("class_balance", 0 <= self.class_balance <= 1, "from 0 to 1")
+        self._check("peak_learning_rate", self.peak_learning_rate > 0, "above 0")
+        self._check("cooldown_epochs", 0 <= self.cooldown_epochs <= self.epochs, "from 0 to epochs")
+
+    def _check(self, name: str, good: bool, expected: str) -> None:
+        if not good:
+            raise BadInput(f"{name} is {getattr(self, name)!r}, expected {expected}")
+
+    def to_json(self) -> str:
+        """One JSON object that `read_config` understands."""
+        return json.dumps(asdict(self), indent=2)
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read a JSON configuration; what it leaves out keeps its default.
+
+    Raises:
+        InputNotFound: no file at `path`.
+        BadInput: no JSON object, an unknown key, or a value of the wrong type or range.
+    """
+    if not path.is_file():
+        raise InputNotFound(f"{path}: no such training configuration")
+    try:
+        return config_from_json(path.read_text())
+    except (BadInput, ValueError) as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+def config_from_json(text: str) -> TrainingConfig:
+    """See `read_config`."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"no JSON ({error})") from error
+    if not isinstance(raw, dict):
+        raise BadInput("expected one JSON object")
+    changes = raw.pop("augmentation", {})
+    if not isinstance(changes, dict):
+        raise BadInput("augmentation must be an object")
+    values = _known(TrainingConfig, raw)
+    values["augmentation"] = Augmentation(**_known(Augmentation, changes))
+    return TrainingConfig(**values)
+
+
+def _known(kind: type[Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `raw`, each of the type of the default it replaces."""
+    names = {f.name for f in fields(kind)}
+    if unknown := raw.keys() - names:
+        raise BadInput(
+            f"unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(names))}"
+        )
+    defaults = kind()
+    return {name: _of_type(name, value, getattr(defaults, name)) for name, value in raw.items()}
+
+
+def _of_type(name: str, value: Any, default: Any) -> Any:
+    """The value, as the default's type; where that is None, a text or None."""
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    kinds = (str, type(None)) if default is None else (type(default),)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise BadInput(f"{name} is {value!r}, expected something like {default!r}")
+    return value

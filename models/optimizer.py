@@ -1,0 +1,38 @@
+"""Stochastic gradient descent that keeps a moving average of the weights beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from .config import TrainingConfig
+from .schedule import LearningRate
+
+
+class AveragingSGD(keras.optimizers.SGD):  # type: ignore[misc]
+    """Keras' SGD, whose average is taken only when it is asked for.
+
+    Keras puts the average in place of the weights whenever `fit` ends, which is after every
+    epoch here, and training would go on from the average.
+    """
+
+    def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
+        """Leave the weights as they are."""
+
+    def take_average(self, variables: Sequence[Any]) -> None:
+        """Give trainable variables their moving average; without one, leave them."""
+        super().finalize_variable_values(variables)
+
+
+def build_optimizer(config: TrainingConfig, steps_per_epoch: int) -> AveragingSGD:
+    """The optimizer of a configuration."""
+    return AveragingSGD(
+        LearningRate(config, steps_per_epoch),
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=config.weight_decay,
+        use_ema=bool(config.average_decay),
+        ema_momentum=config.average_decay or 0.99,
+    )

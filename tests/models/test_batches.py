@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fer_edge.models.keras_backend import import_keras
+
+import_keras()
+
+from fer_edge.models.augment import Augmentation  # noqa: E402
+from fer_edge.models.batches import Batches, class_weights  # noqa: E402
+
+from .tiny_faces import TINY, shades  # noqa: E402
+
+PLAIN = replace(TINY, augmentation=Augmentation(0, 0, 0, 0, 0, 0, 0))
+
+
+def test_an_epoch_shows_every_face_once_but_for_the_last_incomplete_batch() -> None:
+    faces = shades(35)
+    batches = Batches(faces, 7, PLAIN, 0)
+    assert len(batches) == 2
+    seen = Counter(
+        image.astype(np.uint8).tobytes() for i in range(2) for image in batches[i][0][..., 0]
+    )
+    assert set(seen.values()) == {1}
+    assert set(seen) <= {image.tobytes() for image in faces.images}
+    for images, targets, weights in (batches[0], batches[1]):
+        np.testing.assert_array_equal(images.mean((1, 2, 3)) // 32, targets.argmax(1))
+        np.testing.assert_array_equal(weights, 1)
+
+
+@given(epoch=st.integers(0, 50), seed=st.integers(0, 50))
+def test_order_and_changes_are_functions_of_seed_and_epoch(epoch: int, seed: int) -> None:
+    faces = shades(64)
+    config = replace(TINY, seed=seed, mixup=0.2)
+    one, same = (Batches(faces, 7, config, epoch)[1] for _ in "ab")
+    for value, again in zip(one, same, strict=True):
+        np.testing.assert_array_equal(value, again)
+    assert (Batches(faces, 7, config, epoch + 1)[1][0] != one[0]).any()
+    assert (Batches(faces, 7, replace(config, seed=seed + 1), epoch)[1][0] != one[0]).any()
+
+
+def test_mixing_mixes_targets_as_it_mixes_faces() -> None:
+    images, targets, _ = Batches(shades(64), 7, replace(PLAIN, mixup=1.0), 0)[0]
+    np.testing.assert_allclose(targets.sum(1), 1, rtol=1e-5)
+    assert ((targets > 0).sum(1) == 2).any()
+    # The shade of a class is 32 times its number, with noise of 9.5 on average.
+    np.testing.assert_allclose(images.mean((1, 2, 3)), 32 * targets @ np.arange(7) + 9.5, atol=1)
+
+
+@given(counts=st.lists(st.integers(1, 200), min_size=2, max_size=8), exponent=st.floats(0, 1))
+def test_class_weights_have_mean_one_and_favour_the_rare(
+    counts: list[int], exponent: float
+) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    weights = class_weights(labels, len(counts), exponent)
+    assert weights[labels].mean() == pytest.approx(1, rel=1e-4)
+    order = np.argsort(counts, kind="stable")
+    assert (np.diff(weights[order]) <= 1e-5).all()
+    if exponent == 0:
+        np.testing.assert_allclose(weights, 1)
+    if exponent == 1:
+        np.testing.assert_allclose(weights * counts, (weights * counts)[0], rtol=1e-4)

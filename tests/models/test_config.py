@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.models.config import TrainingConfig, config_from_json, read_config
+
+from ..conftest import REPOSITORY
+
+
+@pytest.mark.parametrize("name", ["expression.json", "finetune.json"])
+def test_the_shipped_ones_read_back_as_they_are_written(name: str) -> None:
+    config = read_config(REPOSITORY / "models" / name)
+    assert config_from_json(config.to_json()) == config
+
+
+def test_what_is_left_out_keeps_its_default() -> None:
+    assert config_from_json("{}") == TrainingConfig()
+    assert config_from_json('{"augmentation": {"shift": 0}}').augmentation.zoom == 0.15
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "no JSON"),
+        ("[]", "one JSON object"),
+        ('{"epoch": 3}', "unknown epoch"),
+        ('{"epochs": "3"}', "epochs is '3'"),
+        ('{"epochs": 2.5}', "epochs is 2.5"),
+        ('{"epochs": true}', "epochs is True"),
+        ('{"epochs": 0}', "at least 1"),
+        ('{"cooldown_epochs": 99}', "from 0 to epochs"),
+        ('{"decay": "step"}', "cosine or constant"),
+        ('{"precision": "int8"}', "mixed_bfloat16"),
+        ('{"initial_weights": 3}', "initial_weights is 3"),
+        ('{"network": []}', "network is"),
+        ('{"augmentation": 3}', "augmentation must be an object"),
+        ('{"augmentation": {"blur": 1}}', "unknown blur"),
+        ('{"augmentation": {"shift": 9}}', "shift 9 is outside"),
+        ('{"learning_rate": 1}', "unknown learning_rate; known are .*peak_learning_rate"),
+        ('{"average_decay": 1.0}', "below 1"),
+    ],
+)
+def test_each_mistake_is_named_with_the_file(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=message) as caught:
+        read_config(path)
+    assert "run.json" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFound, match=r"none\.json"):
+        read_config(tmp_path / "none.json")
+
+
+def test_a_configuration_is_readable() -> None:
+    raw = json.loads((REPOSITORY / "models" / "expression.json").read_text())
+    assert {"architecture", "seed", "epochs", "augmentation"} <= raw.keys()
