@@ -256,7 +256,9 @@ def load_model(path: Path, file: KerasFile, legacy: bool | None = None) -> Any:
         import keras
 
         with _named_by_content(path, file) as link:
-            return keras.saving.load_model(link, compile=False, safe_mode=True)
+            return keras.saving.load_model(
+                link, custom_objects=_renamed_options(keras), compile=False, safe_mode=True
+            )
     except ImportError as error:
         raise BackendUnavailable(f"Keras is not installed: {INSTALL}") from error
     except Exception as error:  # Keras lets errors of every kind through
@@ -287,6 +289,20 @@ def _compute_types(model: Any) -> set[str]:
 
 def _channels_first(shape: tuple[int | None, ...]) -> bool:
     return len(shape) == 4 and shape[1] in (1, 3)
+
+
+def _renamed_options(keras: Any) -> dict[str, Any]:
+    """Readers for layers of Keras 2 whose options Keras 3 has dropped, by class name."""
+
+    class DepthwiseConv2D:
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            # It could only ever be 1.
+            return keras.layers.DepthwiseConv2D.from_config(
+                {key: value for key, value in config.items() if key != "groups"}
+            )
+
+    return {"DepthwiseConv2D": DepthwiseConv2D}
 
 
 def _load_legacy(path: Path) -> Any:

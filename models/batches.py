@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -14,13 +15,18 @@ from .config import TrainingConfig
 from .data import LabelledFaces
 
 Floats = npt.NDArray[np.float32]
-# Threads that prepare batches ahead. OpenCV and NumPy let go of the interpreter while
-# they work; one is enough to stay ahead of a CPU, a few keep a GPU busy.
+Batch = tuple[Floats, Floats, Floats]
+# Threads that prepare batches ahead, and how far. OpenCV and NumPy let go of the interpreter
+# while they work; one is enough to stay ahead of a CPU, a few keep a GPU busy.
 LOADERS = min(4, os.cpu_count() or 1)
+AHEAD = 8
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """One epoch of training: images float32 `(n, 48, 48, 1)`, targets and weights.
+
+    Batches are made ahead in threads of its own: those of Keras lose the first batches of an
+    epoch on some back ends (Keras 3.15 on PyTorch and JAX).
 
     Args:
         faces: to train on; the last incomplete batch is left out.
@@ -32,16 +38,28 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(
         self, faces: LabelledFaces, classes: int, config: TrainingConfig, epoch: int
     ) -> None:
-        super().__init__(workers=LOADERS, max_queue_size=8)
+        super().__init__()
         self._faces, self._config, self._epoch = faces, config, epoch
         self._targets = np.eye(classes, dtype=np.float32)
         self._weights = class_weights(faces.labels, classes, config.class_balance)
         self._order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
+        self._threads = ThreadPoolExecutor(LOADERS, "fer-batches")
+        self._made: dict[int, Future[Batch]] = {}
 
     def __len__(self) -> int:
         return len(self._faces) // self._config.batch_size
 
-    def __getitem__(self, index: int) -> tuple[Floats, Floats, Floats]:
+    def __getitem__(self, index: int) -> Batch:
+        for ahead in range(index, min(index + AHEAD, len(self))):
+            if ahead not in self._made:
+                self._made[ahead] = self._threads.submit(self._make, ahead)
+        return self._made.pop(index).result()
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def _make(self, index: int) -> Batch:
         config = self._config
         chosen = self._order[index * config.batch_size :][: config.batch_size]
         rng = np.random.default_rng((config.seed, self._epoch, index))

@@ -113,7 +113,7 @@ class _Run:
         self.labels, self.classes = tuple(labels), len(labels)
         self.folder, self.start = folder, start
         self.faces = training.fingerprint()
-        self.steps = len(Batches(training, self.classes, config, 0))
+        self.steps = len(training) // config.batch_size
         if not self.steps:
             raise BadInput(
                 f"{len(training)} faces to train on do not fill a batch of {config.batch_size}; "
@@ -167,7 +167,10 @@ class _Run:
         bar.begin(number)
         _reseed_dropout(self.network, self.config.seed, number)
         batches = Batches(self.training, self.classes, self.config, number)
-        history = self.network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
+        try:
+            history = self.network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
+        finally:
+            batches.close()
         with self.averaged():
             loss, accuracy = self.judge()
             better = accuracy > state.best_accuracy
@@ -176,15 +179,15 @@ class _Run:
         state = replace(state, epoch=number + 1)
         if better:
             state = replace(state, best_epoch=number + 1, best_accuracy=accuracy)
-        self.save(state)
         seconds = time.perf_counter() - started
+        trained = float(history["loss"][-1])
         rate = float(rate_at(self.config, number + 1))
-        values = (number + 1, float(history["loss"][-1]), loss, accuracy, rate, seconds)
-        log.write(dict(zip(("epoch", "loss", "held_out_loss", "held_out_accuracy",
-                            "learning_rate", "seconds"), values, strict=True)))  # fmt: skip
+        # First the log: rows beyond the last checkpoint are dropped when a run goes on.
+        log.write((number + 1, trained, loss, accuracy, rate, seconds))
+        self.save(state)
         left = seconds * (self.config.epochs - number - 1) / 60
         bar.say(
-            f"epoch {number + 1}/{self.config.epochs}  loss {values[1]:.4f}  held out "
+            f"epoch {number + 1}/{self.config.epochs}  loss {trained:.4f}  held out "
             f"{accuracy:.4f}  best {state.best_accuracy:.4f}  {seconds:.0f} s, {left:.0f} min left"
         )
         return state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -30,12 +30,12 @@ class RunLog:
         self._path.write_text("\n".join([",".join(COLUMNS), *kept]) + "\n")
         self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
 
-    def write(self, row: Mapping[str, float]) -> None:
+    def write(self, row: Sequence[float]) -> None:
         """Add an epoch; `row` has a value for each of `COLUMNS`."""
         with self._path.open("a", newline="") as file:
-            csv.writer(file).writerow([_short(row[name]) for name in COLUMNS])
-        for name in COLUMNS[1:]:
-            self._events.add_scalar(name, row[name], int(row["epoch"]))
+            csv.writer(file).writerow(map(_short, row))
+        for name, value in zip(COLUMNS[1:], row[1:], strict=True):
+            self._events.add_scalar(name, value, int(row[0]))
         self._events.flush()
 
     def __enter__(self) -> RunLog:

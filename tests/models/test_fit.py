@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fer_edge.engine.errors import BadInput, OutputNotWritable
+from fer_edge.models.data import divide, load_dataset
+from fer_edge.models.keras_backend import import_keras
+
+keras = import_keras()
+
+from fer_edge.models import fit  # noqa: E402
+from fer_edge.models.fit import CHECKPOINT, MODEL, predict, refresh_normalisation, train  # noqa: E402
+from fer_edge.models.keras_files import load_for_training  # noqa: E402
+from fer_edge.models.networks import build_network  # noqa: E402
+from fer_edge.models.networks.initial import named_variables  # noqa: E402
+
+from .tiny_faces import SEVEN, TINY, shades, write_npz  # noqa: E402
+
+TRAINING, HELD_OUT = shades(96), shades(28, seed=5)
+
+
+def run(folder: Path, config: Any = TINY, training: Any = TRAINING) -> Any:
+    return train(config, training, HELD_OUT, SEVEN, folder, quiet=True)
+
+
+def assert_same(one: Any, other: Any) -> None:
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_tiny_network_learns_shades(tmp_path: Path) -> None:
+    network = run(tmp_path, replace(TINY, epochs=12, peak_learning_rate=0.1))
+    right = predict(network, HELD_OUT.images).argmax(1) == HELD_OUT.labels
+    assert right.mean() > 0.6
+    rows = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()]
+    assert [row[0] for row in rows] == ["epoch", *map(str, range(1, 13))]
+    losses = [float(row[1]) for row in rows[1:]]
+    assert losses[-1] < losses[0]
+    assert float(rows[-1][3]) == pytest.approx(right.mean(), abs=1e-4)
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_the_file_holds_network_scaling_and_names(tmp_path: Path) -> None:
+    network = run(tmp_path)
+    loaded, file = load_for_training(tmp_path / MODEL)
+    assert file.labels == SEVEN
+    assert file.scales_pixels
+    assert_same(network, loaded)
+
+
+def test_an_interrupted_run_ends_as_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(TINY, epochs=3, mixup=0.2, network={**TINY.network, "dropout": 0.5})
+    whole = run(tmp_path / "whole", config)
+    save = fit.save_checkpoint
+
+    def killed(*arguments: Any) -> None:
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(fit, "save_checkpoint", killed)
+            run(tmp_path / "parts", config)
+    assert_same(run(tmp_path / "parts", config), whole)
+    lines = (tmp_path / "parts/log.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "1", "2", "3"]
+
+
+def test_killed_without_warning_it_goes_on(tmp_path: Path) -> None:
+    """SIGKILL at whatever moment: the same command then finishes the run."""
+    data = write_npz(tmp_path / "faces.npz")
+    (tmp_path / "run.json").write_text(replace(TINY, epochs=40).to_json())
+    words = ["fit", str(data), "-o", str(tmp_path / "out"), "--config", str(tmp_path / "run.json")]
+    command = [sys.executable, "-m", "fer_edge.models.cli", *words]
+    state = tmp_path / "out" / CHECKPOINT
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+    with np.load(state, allow_pickle=False) as archive:
+        reached = json.loads(str(archive["about"]))["progress"]["epoch"]
+    assert 1 <= reached < 40
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "going on after epoch" in done.stderr
+    lines = (tmp_path / "out/log.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [str(e) for e in range(1, 41)]
+    splits = load_dataset(data).splits
+    figures = json.loads((tmp_path / "out/report/figures.json").read_text())
+    assert figures["accuracy"]["count"] == len(splits["PublicTest"]) == 32
+    assert figures["without_seen"]["count"] == 31
+
+
+def test_a_constant_rate_can_be_made_longer(tmp_path: Path) -> None:
+    short = replace(TINY, decay="constant", epochs=2)
+    run(tmp_path / "a", short)
+    longer = replace(short, epochs=4, cooldown_epochs=1)
+    assert_same(run(tmp_path / "a", longer), run(tmp_path / "b", longer))
+    with pytest.raises(BadInput, match="beyond the constant part"):
+        run(tmp_path / "a", replace(longer, epochs=6))
+
+
+def test_another_run_s_folder_is_left_alone(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(BadInput, match=r"another epochs; give another --output"):
+        run(tmp_path, replace(TINY, epochs=3))
+    with pytest.raises(BadInput, match="another batch_size, seed"):
+        run(tmp_path, replace(TINY, seed=2, batch_size=8))
+    with pytest.raises(BadInput, match="with other faces"):
+        run(tmp_path, TINY, shades(96, seed=9))
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    (tmp_path / CHECKPOINT).write_bytes(before[:1000])
+    with pytest.raises(BadInput, match="a damaged checkpoint"):
+        run(tmp_path)
+
+
+def test_patience_ends_a_run_and_takes_its_best(tmp_path: Path) -> None:
+    still = replace(TINY, epochs=30, patience=3, peak_learning_rate=1e-12)
+    network = run(tmp_path, still)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 1 + 3
+    assert_same(run(tmp_path, still), network)
+
+
+def test_too_few_faces_and_bad_folders_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="9 faces to train on do not fill a batch of 16"):
+        run(tmp_path / "x", TINY, shades(9))
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputNotWritable, match="cannot be made"):
+        run(tmp_path / "file" / "x")
+
+
+def test_statistics_taken_anew_are_those_of_the_faces() -> None:
+    image = keras.layers.Input((48, 48, 1))
+    norm = keras.layers.BatchNormalization()
+    model = keras.Model(image, norm(image))
+    faces = shades(700)
+    refresh_normalisation(model, faces.images)
+    mean, variance = (float(keras.ops.convert_to_numpy(v)[0]) for v in norm.weights[2:])
+    pixels = faces.images.astype(float)
+    parts = [pixels[at : at + 256] for at in range(0, 700, 256)]
+    assert mean == pytest.approx(np.mean([p.mean() for p in parts]), rel=1e-3)
+    assert variance == pytest.approx(np.mean([p.var() for p in parts]), rel=1e-2)
+    assert norm.momentum == 0.99
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_other_back_ends_train_the_same_network(tmp_path: Path, backend: str) -> None:
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    data = write_npz(tmp_path / "faces.npz")
+    # Back ends draw first weights and dropout differently.
+    first = named_variables(build_network(TINY.architecture, 7, TINY.network))
+    np.savez(tmp_path / "first.npz", **{name: np.array(v) for name, v in first.items()})
+    config = replace(
+        TINY,
+        initial_weights=str(tmp_path / "first.npz"),
+        network={**TINY.network, "dropout": 0.0},
+    )
+    (tmp_path / "run.json").write_text(config.to_json())
+    words = ["fit", str(data), "-o", f"{tmp_path}/out", "--config", f"{tmp_path}/run.json"]
+    command = [sys.executable, "-m", "fer_edge.models.cli", *words, "--keras-backend", backend]
+    subprocess.run(command, capture_output=True, text=True, check=True)
+    there, _ = load_for_training(tmp_path / "out" / MODEL)
+    division = divide(load_dataset(data), config.seed)
+    here = train(config, division.training, division.held_out, SEVEN, tmp_path / "here", quiet=True)
+    images = division.held_out.images
+    np.testing.assert_allclose(predict(there, images), predict(here, images), atol=0.01)
