@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from .config import TrainingConfig
 from .schedule import LearningRate
@@ -24,6 +25,9 @@ class AveragingSGD(keras.optimizers.SGD):  # type: ignore[misc]
     def take_average(self, variables: Sequence[Any]) -> None:
         """Give trainable variables their moving average; without one, leave them."""
         super().finalize_variable_values(variables)
+        for variable in variables:
+            # On JAX both would share a buffer, which the next step gives away.
+            variable.assign(np.array(keras.ops.convert_to_numpy(variable)))
 
 
 def build_optimizer(config: TrainingConfig, steps_per_epoch: int) -> AveragingSGD:

@@ -15,13 +15,20 @@ import pytest
 from fer_edge.convert.cli import build_parser as convert_parser
 from fer_edge.engine.cli import build_parser as run_parser
 from fer_edge.engine.sinks.records import SCHEMA
+from fer_edge.models.cli import build_parser as train_parser
 
 from .conftest import REPOSITORY
 from .convert.keras_models import small
 from .convert.ssd_graph import Recipe, write_ssd
+from .models.tiny_faces import shades
 
 README = (REPOSITORY / "README.md").read_text()
-MODULES = {"fer-run": "fer_edge.engine.cli", "fer-convert": "fer_edge.convert.cli"}
+PARSERS = {"fer-run": run_parser, "fer-convert": convert_parser, "fer-train": train_parser}
+MODULES = {
+    "fer-run": "fer_edge.engine.cli",
+    "fer-convert": "fer_edge.convert.cli",
+    "fer-train": "fer_edge.models.cli",
+}
 # What no test machine has. Their options are still checked.
 NEEDS = {"--camera": "a camera", "rtsp://": "an RTSP camera"}
 
@@ -48,7 +55,22 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_ssd(folder / "frozen_inference_graph.pb", Recipe())
     (folder / "labels.pbtxt").write_text("item {\n  id: 1\n  name: 'face'\n}\n")
     small(keras).save(folder / "expressions.h5")
+    write_csv(folder / "fer2013.csv")
+    for name in ("happy", "surprise"):
+        (folder / "ckplus" / name).mkdir(parents=True)
+        for person in range(10):
+            image = folder / "ckplus" / name / f"S{person:03}_001_00000001.jpg"
+            shutil.copy(REPOSITORY / "engine/sources/astronaut.jpg", image)
     return folder
+
+
+def write_csv(path: Path) -> None:
+    """A few shaded faces in the form of Kaggle's file."""
+    faces = shades(28)
+    usages = ["Training"] * 21 + ["PublicTest"] * 7
+    rows = zip(faces.labels, faces.images, usages, strict=True)
+    lines = [f"{label},{' '.join(map(str, image.ravel()))},{u}" for label, image, u in rows]
+    path.write_text("\n".join(["emotion,pixels,Usage", *lines]) + "\n")
 
 
 def run(folder: Path, words: list[str]) -> None:
@@ -63,15 +85,20 @@ def test_there_are_commands_to_test() -> None:
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_runs(words: list[str], workplace: Path) -> None:
-    parser = run_parser() if words[0] == "fer-run" else convert_parser()
-    parser.parse_args(words[1:])
+    PARSERS[words[0]]().parse_args(words[1:])
     for sign, thing in NEEDS.items():
         if any(sign in word for word in words):
             pytest.skip(f"needs {thing}; its options were parsed")
-    # The demo is 600 frames long; a part of it shows as much.
-    endless = words[0] == "fer-run" and not {"--source", "--list-backends"} & set(words)
-    short = ["--max-frames", "10"] if endless else []
-    run(workplace, [*words, *short])
+    run(workplace, [*words, *shortened(words)])
+
+
+def shortened(words: list[str]) -> list[str]:
+    """What makes a long command short and shows as much."""
+    if words[0] == "fer-run" and not {"--source", "--list-backends"} & set(words):
+        return ["--max-frames", "10"]
+    if words[0] == "fer-train" and words[1] in ("fit", "finetune"):
+        return ["--epochs", "1", "--batch-size", "8"]
+    return []
 
 
 def test_the_python_example_runs_and_prints_faces(tmp_path: Path) -> None:
