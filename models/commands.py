@@ -163,7 +163,9 @@ def _load(args: argparse.Namespace) -> DataSet:
         data, left_out = read_folder(args.data, stack.enter_context(FaceCropper()))
     if left_out:
         shown = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
-        _warn(f"no face found in {len(left_out)} images, left out: {shown}")
+        kept = sum(len(faces) for faces in data.splits.values())
+        hint = "" if len(left_out) < kept else " (--no-crop if they are faces already)"
+        _warn(f"no face found in {len(left_out)} images, left out{hint}: {shown}")
     return data
 
 
