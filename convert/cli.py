@@ -14,6 +14,7 @@ examples:
   fer-convert frozen_inference_graph.pb -o detector.onnx
   fer-convert expressions.h5 -o expression.onnx --precision fp16
   fer-convert emotions.keras --labels calm,angry,happy --input-range=0,1
+  fer-convert detector.onnx --target tensorrt-rtx --sm 75,86,89,120
 
 It looks at the file to tell what it is, checks every layer or operator against an
 allow-list, and compares the result with the original in TensorFlow before it is kept.
@@ -24,18 +25,33 @@ def build_parser() -> argparse.ArgumentParser:
     """The options of `fer-convert`."""
     parser = argparse.ArgumentParser(
         prog="fer-convert",
-        description="Convert a frozen SSD detector or a Keras expression model to ONNX.",
+        description="Convert a frozen SSD detector or a Keras expression model to ONNX, and on "
+        "to a TensorRT engine.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="INPUT", help="frozen graph (.pb), .h5, .keras")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="ONNX", help="default: INPUT with .onnx at its end"
+        "input",
+        type=Path,
+        metavar="INPUT",
+        help="frozen graph (.pb), .h5, .keras; for engines also an .onnx of fer-convert",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="default: INPUT with .onnx or .engine at its end",
     )
     parser.add_argument(
         "--precision",
-        default="fp32",
-        help="fp32 (default), or fp16: weights and arithmetic in half",
+        help="fp32 (default), or fp16: weights and arithmetic in half; that of an .onnx is kept",
+    )
+    parser.add_argument(
+        "--target",
+        default="onnx",
+        choices=("onnx", "tensorrt", "tensorrt-rtx"),
+        help="onnx (default), or an engine, with the ONNX file it is built from beside it",
     )
     parser.add_argument(
         "--labels",
@@ -66,7 +82,33 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="S",
         help="side of the square crop over the longer side of the face box (1.1)",
     )
+    _add_engine_options(parser.add_argument_group("engines"))
     return parser
+
+
+def _add_engine_options(engines: argparse._ArgumentGroup) -> None:
+    engines.add_argument(
+        "--sm",
+        metavar="LIST",
+        help="GPUs to build for, as 75,86,89,120; TensorRT-RTX only (default: the GPU at hand)",
+    )
+    engines.add_argument(
+        "--batch", metavar="MIN:OPT:MAX", help="faces at once, for expression models (1:4:16)"
+    )
+    engines.add_argument(
+        "--workspace", type=int, metavar="MIB", help="most scratch memory of a layer"
+    )
+    engines.add_argument(
+        "--timing-cache", type=Path, metavar="FILE", help="makes the next build quicker; TensorRT"
+    )
+    engines.add_argument(
+        "--version-compatible",
+        action="store_true",
+        help="for newer versions and the lean runtime too; TensorRT",
+    )
+    engines.add_argument(
+        "--hardware-compatible", action="store_true", help="for newer GPUs too; TensorRT"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,21 +136,45 @@ def _convert(args: argparse.Namespace) -> int:
     from .inspect import identify
 
     kind = identify(args.input)
-    output = args.output or args.input.with_suffix(".onnx")
-    if output.resolve() == args.input.resolve():
-        raise BadInput(f"{output}: is the input itself; give another name with -o")
-    if args.json and args.json.resolve() in (output.resolve(), args.input.resolve()):
-        raise BadInput(f"{args.json}: is the input or the output; give --json another name")
+    engine = args.target != "onnx"
+    if kind == "onnx" and not engine:
+        raise BadInput(
+            f"{args.input}: is an ONNX file already; convert the original to change it, or make "
+            "an engine of it with --target"
+        )
+    output = args.output or args.input.with_suffix(".engine" if engine else ".onnx")
+    if engine and output.suffix == ".onnx":
+        raise BadInput(f"{output}: give the engine a name that does not end in .onnx")
+    onnx = args.input if kind == "onnx" else output.with_suffix(".onnx")
+    _check_names(args, [output] if kind == "onnx" else [output, onnx])
     # Late: TensorFlow takes seconds to import.
     try:
         from .convert import convert
+        from .report import make_step
+        from .tensorrt.command import build, check_source, engine_options, prepare
     except ModuleNotFoundError as error:
         raise BackendUnavailable(
             f"{error.name} is not installed: pip install 'fer-edge[convert]'"
         ) from error
 
-    convert(args, kind, output)
+    # What an engine needs is looked at before the long part, not behind it.
+    job = prepare(engine_options(args)) if engine else None
+    if kind == "onnx":
+        check_source(onnx, args.precision)
+    else:
+        convert(args, kind, onnx)
+    if job is not None:
+        build(job, onnx, output, make_step(args.quiet), args.quiet)
     return 0
+
+
+def _check_names(args: argparse.Namespace, outputs: list[Path]) -> None:
+    source = args.input.resolve()
+    for path in outputs:
+        if path.resolve() == source:
+            raise BadInput(f"{path}: is the input itself; give another name with -o")
+    if args.json and args.json.resolve() in [source, *(path.resolve() for path in outputs)]:
+        raise BadInput(f"{args.json}: is the input or the output; give --json another name")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def options_from(args: argparse.Namespace) -> Options:
         BadInput: a value that cannot be read.
     """
     return Options(
-        precision=args.precision,
+        precision=args.precision or "fp32",
         labels=read_labels(args.labels) if args.labels else None,
         top_k=args.top_k,
         input_range=_pair(args.input_range, ",", float, "--input-range=-1,1"),

@@ -8,7 +8,7 @@ from typing import Literal
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.engine.model import read_facts
 
-Kind = Literal["frozen_graph", "keras"]
+Kind = Literal["frozen_graph", "keras", "onnx"]
 MAX_INPUT_BYTES = 2 << 30
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP_SIGNATURE = b"PK\x03\x04"
@@ -21,7 +21,7 @@ def identify(path: Path) -> Kind:
 
     Raises:
         InputNotFound: no file at `path`.
-        BadInput: not a model that can be converted, with what it is instead.
+        BadInput: no model of these kinds.
     """
     if path.is_dir():
         raise BadInput(f"{path}: is a folder; give the frozen graph (.pb) or Keras file itself")
@@ -38,7 +38,7 @@ def identify(path: Path) -> Kind:
     if head == HDF5_SIGNATURE or head.startswith(ZIP_SIGNATURE):
         return "keras"
     if _is_onnx(path):
-        raise BadInput(f"{path}: is an ONNX file already; convert the original to change it")
+        return "onnx"
     if head[0] in _GRAPH_DEF_TAGS:
         return "frozen_graph"
     raise BadInput(

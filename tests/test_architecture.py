@@ -18,6 +18,7 @@ MAY_IMPORT = {"engine": set(), "convert": {"engine"}, "models": {"engine", "conv
 LAYERS = [
     {"errors"},
     {"types", "model", "timing", "outputs"},
+    {"engine_file"},
     {"geometry", "preprocess", "draw", "progress", "scheduler"},
     {"backends", "sources", "tracking", "sinks"},
     {"detector", "classifier"},

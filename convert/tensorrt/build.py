@@ -1,0 +1,141 @@
+"""An engine out of a strongly typed ONNX file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from fer_edge.engine.errors import BadInput, OutputNotWritable
+from fer_edge.engine.model import ModelFacts
+from fer_edge.engine.outputs import PendingFile
+
+from .libraries import Library
+from .options import EngineOptions
+
+# Layers whose types decide the speed, by the names of both products.
+_HEAVY = ("CONVOLUTION", "DECONVOLUTION", "MATRIX_MULTIPLY")
+_TYPES = {"FLOAT": "fp32", "HALF": "fp16", "INT8": "int8"}
+
+
+def build_engine(onnx: bytes, facts: ModelFacts, library: Library, options: EngineOptions) -> bytes:
+    """Build an engine.
+
+    Args:
+        onnx: the ONNX file's content.
+        facts: of the model in it.
+        library: that shall run the engine.
+        options: see `EngineOptions`.
+
+    Returns:
+        The vendor's bytes.
+
+    Raises:
+        BadInput: the library refuses the network or cannot build it, with its own reason; or
+            the network has not the precision that its facts say.
+    """
+    trt = library.module
+    log = _Log.of(trt)
+    builder = trt.Builder(log)
+    if builder is None:
+        raise BadInput(f"{library.product} cannot start: {log.reason()}")
+    network = builder.create_network(library.network_flags())
+    parser = trt.OnnxParser(network, log)
+    if not parser.parse(onnx):
+        reasons = [parser.get_error(i).desc() for i in range(parser.num_errors)]
+        reason = reasons[0] if reasons else log.reason()
+        raise BadInput(f"{facts.source_name}: {library.product} refuses the network: {reason}")
+    if library.strongly_typed:
+        check_precision(network_precision(network), facts.precision, facts.source_name)
+    config = builder.create_builder_config()
+    _configure(builder, network, config, facts, library, options)
+    cache = _load_timing_cache(config, options.timing_cache)
+    engine = builder.build_serialized_network(network, config)
+    if engine is None:
+        raise BadInput(f"{facts.source_name}: {library.product} builds no engine: {log.reason()}")
+    if cache is not None and options.timing_cache is not None:
+        _save_timing_cache(cache, options.timing_cache)
+    return bytes(engine)
+
+
+def network_precision(network: Any) -> dict[str, int]:
+    """How many heavy layers of a parsed network compute in each precision."""
+    layers = [network.get_layer(index) for index in range(network.num_layers)]
+    found = Counter(layer.get_input(0).dtype.name for layer in layers if layer.type.name in _HEAVY)
+    return {_TYPES.get(name, name.lower()): count for name, count in found.items()}
+
+
+def check_precision(found: dict[str, int], wanted: str, name: str) -> None:
+    """Make sure that nothing fell back.
+
+    Raises:
+        BadInput: some heavy layer computes in another precision.
+    """
+    if set(found) - {wanted}:
+        counts = ", ".join(f"{count} in {kind}" for kind, count in sorted(found.items()))
+        raise BadInput(f"{name}: asked for {wanted}, but its heavy layers compute {counts}")
+
+
+def _configure(
+    builder: Any,
+    network: Any,
+    config: Any,
+    facts: ModelFacts,
+    library: Library,
+    options: EngineOptions,
+) -> None:
+    trt = library.module
+    library.set_types(config, facts.precision)
+    library.set_capabilities(config, options.capabilities)
+    # Detailed, so that an inspector can tell what every layer became.
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    if options.workspace_mib is not None:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib << 20)
+    if options.version_compatible:
+        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
+    if options.hardware_compatible:
+        config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
+    image = network.get_input(0)
+    batch, *rest = tuple(image.shape)
+    if batch == -1:
+        profile = builder.create_optimization_profile()
+        profile.set_shape(image.name, *((size, *rest) for size in options.batch))
+        config.add_optimization_profile(profile)
+
+
+def _load_timing_cache(config: Any, path: Path | None) -> Any:
+    if path is None:
+        return None
+    cache = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
+    if cache is None or not config.set_timing_cache(cache, False):
+        raise BadInput(f"{path}: a timing cache of another TensorRT or GPU; remove it")
+    return cache
+
+
+def _save_timing_cache(cache: Any, path: Path) -> None:
+    pending = PendingFile(path)
+    try:
+        pending.path.write_bytes(bytes(cache.serialize()))
+    except OSError as error:
+        raise OutputNotWritable(f"{path}: cannot be written ({error.strerror})") from error
+    pending.commit()
+
+
+class _Log:
+    """Makes loggers that keep the vendor's errors to themselves until somebody asks."""
+
+    @staticmethod
+    def of(trt: Any) -> Any:
+        class Log(trt.ILogger):  # type: ignore[misc]
+            def __init__(self) -> None:
+                trt.ILogger.__init__(self)
+                self.errors: list[str] = []
+
+            def log(self, severity: Any, message: str) -> None:
+                if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                    self.errors.append(" ".join(message.split()))
+
+            def reason(self) -> str:
+                return self.errors[0][:300] if self.errors else "it does not say why"
+
+        return Log()

@@ -1,0 +1,140 @@
+"""From an ONNX file of fer-convert to an engine file."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from fer_edge.engine.engine_file import EngineFacts, to_bytes
+from fer_edge.engine.errors import BackendUnavailable, BadInput, OutputNotWritable
+from fer_edge.engine.model import ModelFacts, read_facts
+from fer_edge.engine.outputs import PendingFile
+
+from ..conversion import Step
+from .build import build_engine
+from .gpu import present_gpu
+from .libraries import Library, load_library
+from .options import DEFAULT_BATCH, EngineOptions, parse_batch, parse_capabilities
+
+
+def engine_options(args: argparse.Namespace) -> EngineOptions:
+    """The options out of the command line's.
+
+    Raises:
+        BadInput: a value that cannot be read or used.
+    """
+    return EngineOptions(
+        target=args.target,
+        batch=parse_batch(args.batch) if args.batch else DEFAULT_BATCH,
+        capabilities=parse_capabilities(args.sm) if args.sm else (),
+        workspace_mib=args.workspace,
+        timing_cache=args.timing_cache,
+        version_compatible=args.version_compatible,
+        hardware_compatible=args.hardware_compatible,
+    )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A build that can begin.
+
+    Attributes:
+        options: what the user chose.
+        library: that shall run the engine.
+        capabilities: of the GPUs to build for.
+        gpu: name of the GPU at hand; None where others were named.
+    """
+
+    options: EngineOptions
+    library: Library
+    capabilities: tuple[str, ...]
+    gpu: str | None
+
+
+def prepare(options: EngineOptions) -> Job:
+    """Find the library and the GPUs.
+
+    Raises:
+        BackendUnavailable: the library is not installed, or there is no GPU and none named.
+    """
+    library = load_library(options.target)
+    if options.capabilities:
+        return Job(options, library, options.capabilities, None)
+    gpu = present_gpu()
+    if gpu is None:
+        remedy = "name the GPUs to build for, as --sm 75,86,89,120"
+        if options.target == "tensorrt":
+            remedy = "build on the machine that shall run it, or take --target tensorrt-rtx"
+        raise BackendUnavailable(f"no NVIDIA GPU or driver here: {remedy}")
+    return Job(options, library, (gpu.capability,), gpu.name)
+
+
+def build(job: Job, onnx: Path, output: Path, step: Step, quiet: bool) -> None:
+    """Build an engine file.
+
+    Args:
+        job: see `prepare`.
+        onnx: a file of fer-convert.
+        output: of the engine.
+        step: shows that something long has begun.
+        quiet: whether to say nothing of the outcome.
+
+    Raises:
+        BadInput: see `build_engine`.
+        OutputNotWritable: the engine cannot be written.
+    """
+    started = perf_counter()
+    content = onnx.read_bytes()
+    facts = read_facts(onnx)
+    library = job.library
+    pending = PendingFile(output)
+    try:
+        with step(f"building the engine with {library.product} {library.version}"):
+            payload = build_engine(content, facts, library, job.options)
+        about = _facts(job, onnx.name, content, facts)
+        try:
+            pending.path.write_bytes(to_bytes(facts, about, payload))
+        except OSError as error:
+            raise OutputNotWritable(f"{output}: cannot be written ({error.strerror})") from error
+        pending.commit()
+    except BaseException:
+        pending.discard()
+        raise
+    if not quiet:
+        print(
+            f"{output}: {facts.kind}, {about.precision}, for SM "
+            f"{', '.join(about.compute_capabilities)}, {output.stat().st_size / 1e6:.1f} MB, "
+            f"in {perf_counter() - started:.1f} s"
+        )
+
+
+def _facts(job: Job, name: str, content: bytes, facts: ModelFacts) -> EngineFacts:
+    return EngineFacts(
+        target=job.options.target,
+        version=job.library.version,
+        precision=facts.precision,
+        onnx_name=name,
+        onnx_sha256=hashlib.sha256(content).hexdigest(),
+        compute_capabilities=job.capabilities,
+        gpu=job.gpu,
+        batch=job.options.batch if facts.kind == "expression" else (1, 1, 1),
+        version_compatible=job.options.version_compatible,
+        hardware_compatible=job.options.hardware_compatible,
+    )
+
+
+def check_source(onnx: Path, precision: str | None) -> None:
+    """Make sure that an ONNX file has the precision that was asked for.
+
+    Raises:
+        BadInput: it has another. Precision is in the graph, and a builder cannot change it.
+    """
+    has = read_facts(onnx).precision
+    if precision is not None and precision != has:
+        raise BadInput(
+            f"{onnx}: is {has}, and --precision {precision} was asked for; convert the original "
+            f"with --precision {precision}"
+        )

@@ -1,0 +1,104 @@
+"""TensorRT in its versions: everything that differs between them is here.
+
+| version | typed by | other GPUs | timing cache |
+| --- | --- | --- | --- |
+| TensorRT 8.6 | builder flags, obeyed where the graph says so | no | yes |
+| TensorRT 10 | the graph (a flag asks for it) | no | yes |
+| TensorRT 11 | the graph, always | no | yes |
+| TensorRT-RTX 1 | the graph (a flag asks for it) | by list | no-op |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from fer_edge.engine.engine_file import PRODUCTS, Target
+from fer_edge.engine.errors import BackendUnavailable, BadInput
+
+_MODULES: dict[Target, tuple[str, str]] = {
+    "tensorrt": ("tensorrt", "install NVIDIA's TensorRT for this machine"),
+    "tensorrt-rtx": ("tensorrt_rtx", "pip install 'fer-edge[tensorrt-rtx]'"),
+}
+LEAST_VERSION = {"tensorrt": (8, 6), "tensorrt-rtx": (1, 0)}
+
+
+@dataclass(frozen=True)
+class Library:
+    """An imported TensorRT.
+
+    Attributes:
+        target: which of the two products.
+        module: the Python module.
+        version: as `1.7.1.116`.
+    """
+
+    target: Target
+    module: Any
+    version: str
+
+    @property
+    def product(self) -> str:
+        """Its name for people."""
+        return PRODUCTS[self.target]
+
+    @property
+    def strongly_typed(self) -> bool:
+        """Whether the types in the graph are the types of the engine."""
+        return self.target == "tensorrt-rtx" or int(self.version.split(".")[0]) >= 10
+
+    def network_flags(self) -> int:
+        """Flags for `Builder.create_network`."""
+        flags = self.module.NetworkDefinitionCreationFlag
+        names = ["STRONGLY_TYPED"] if self.strongly_typed else ["EXPLICIT_BATCH"]
+        # What a version always does it no longer has a flag for.
+        return sum(1 << int(getattr(flags, name)) for name in names if hasattr(flags, name))
+
+    def set_types(self, config: Any, precision: str) -> None:
+        """Allow half precision where a version wants to be told, and keep it to the graph."""
+        if self.strongly_typed:
+            return
+        flag = self.module.BuilderFlag
+        if precision == "fp16":
+            config.set_flag(flag.FP16)
+        config.set_flag(flag.OBEY_PRECISION_CONSTRAINTS)
+
+    def set_capabilities(self, config: Any, capabilities: tuple[str, ...]) -> None:
+        """Name the GPUs to build for; none for the one at hand.
+
+        Raises:
+            BadInput: the library does not build for one of them.
+        """
+        if self.target != "tensorrt-rtx":
+            return
+        known = self.module.ComputeCapability.__members__
+        names = [f"SM{value.replace('.', '')}" for value in capabilities] or ["CURRENT"]
+        if missing := [name for name in names if name not in known]:
+            supported = ", ".join(name[2:] for name in known if name.startswith("SM"))
+            raise BadInput(
+                f"{self.product} {self.version} does not build for "
+                f"{', '.join(name[2:] for name in missing)}; it builds for {supported}"
+            )
+        config.num_compute_capabilities = len(names)
+        for index, name in enumerate(names):
+            config.set_compute_capability(known[name], index)
+
+
+def load_library(target: Target) -> Library:
+    """Import a TensorRT.
+
+    Raises:
+        BackendUnavailable: it is not installed, or too old.
+    """
+    name, install = _MODULES[target]
+    product = PRODUCTS[target]
+    try:
+        module = import_module(name)
+    except ImportError as error:
+        raise BackendUnavailable(f"{product} is not installed: {install}") from error
+    version = str(module.__version__)
+    least = LEAST_VERSION[target]
+    if tuple(int(part) for part in version.split(".")[:2]) < least:
+        raise BackendUnavailable(f"{product} {version} is too old; {least[0]}.{least[1]} is needed")
+    return Library(target, module, version)

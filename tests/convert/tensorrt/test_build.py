@@ -1,0 +1,127 @@
+"""Real engines, built by TensorRT-RTX, which needs no GPU for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fer_edge.convert.cli import main
+from fer_edge.convert.tensorrt.build import build_engine, check_precision, network_precision
+from fer_edge.convert.tensorrt.command import prepare
+from fer_edge.convert.tensorrt.libraries import load_library
+from fer_edge.convert.tensorrt.options import EngineOptions
+from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
+from fer_edge.engine.engine_file import read_engine
+from fer_edge.engine.errors import BackendUnavailable, BadInput
+from fer_edge.engine.model import read_facts
+from fer_edge.models.keras_backend import import_keras
+
+from ..keras_models import small
+from ..ssd_graph import Recipe, write_ssd
+
+trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
+
+
+def build(arguments: list[object]) -> int:
+    return main([*map(str, arguments), "--quiet"])
+
+
+@pytest.mark.parametrize("name", [DETECTOR_FILE, EXPRESSION_FILE])
+def test_shipped_models_become_engines_for_several_gpus(tmp_path: Path, name: str) -> None:
+    onnx = shipped_weights(name)
+    out = tmp_path / "m.engine"
+    assert build([onnx, "--target", "tensorrt-rtx", "--sm", "75,86,89,120", "-o", out]) == 0
+    engine = read_engine(out)
+    assert engine.facts == read_facts(onnx)
+    assert engine.engine.compute_capabilities == ("7.5", "8.6", "8.9", "12.0")
+    assert engine.engine.precision == "fp16"
+    assert engine.engine.version == trt.__version__
+    assert engine.engine.onnx_name == name
+    # Reading an engine back needs a driver. Its tensors are in it by name.
+    for tensor in (engine.facts.input.name, "probabilities" if "expr" in name else "scores"):
+        assert tensor.encode() in engine.payload
+    assert [path.name for path in tmp_path.iterdir()] == ["m.engine"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_original_files_become_engines_in_one_step(tmp_path: Path, precision: str) -> None:
+    write_ssd(tmp_path / "graph.pb", Recipe())
+    small(import_keras()).save(tmp_path / "e.keras")
+    for source in ("graph.pb", "e.keras"):
+        words = [tmp_path / source, "--target", "tensorrt-rtx", "--sm", "86"]
+        assert build([*words, "--precision", precision]) == 0
+        engine = read_engine((tmp_path / source).with_suffix(".engine"))
+        assert engine.engine.precision == precision
+        assert read_facts((tmp_path / source).with_suffix(".onnx")) == engine.facts
+
+
+def test_the_batch_is_that_of_the_option(tmp_path: Path) -> None:
+    onnx = shipped_weights(EXPRESSION_FILE)
+    words = [onnx, "--target", "tensorrt-rtx", "--sm", "89", "-o", tmp_path / "m.engine"]
+    assert build([*words, "--batch", "1:2:5", "--workspace", "64"]) == 0
+    assert read_engine(tmp_path / "m.engine").engine.batch == (1, 2, 5)
+
+
+def test_a_network_that_is_not_what_it_says_is_refused() -> None:
+    onnx = shipped_weights(EXPRESSION_FILE).read_bytes()
+    library = load_library("tensorrt-rtx")
+    options = EngineOptions("tensorrt-rtx", capabilities=("8.6",))
+    from dataclasses import replace
+
+    lies = replace(read_facts(shipped_weights(EXPRESSION_FILE)), precision="fp32")
+    with pytest.raises(BadInput, match=r"asked for fp32, .* in fp16"):
+        build_engine(onnx, lies, library, options)
+
+
+def test_precision_is_counted_by_layer() -> None:
+    log = trt.Logger(trt.Logger.ERROR)
+    builder = trt.Builder(log)
+    network = builder.create_network(load_library("tensorrt-rtx").network_flags())
+    assert trt.OnnxParser(network, log).parse(shipped_weights(DETECTOR_FILE).read_bytes())
+    found = network_precision(network)
+    assert found == {"fp16": 47}
+    check_precision(found, "fp16", "m")
+    with pytest.raises(BadInput, match="1 in fp16, 2 in fp32"):
+        check_precision({"fp32": 2, "fp16": 1}, "fp16", "m")
+
+
+def test_the_vendor_s_reason_is_passed_on() -> None:
+    facts = read_facts(shipped_weights(EXPRESSION_FILE))
+    options = EngineOptions("tensorrt-rtx", capabilities=("8.6",))
+    with pytest.raises(BadInput, match="TensorRT-RTX refuses the network: "):
+        build_engine(b"no network", facts, load_library("tensorrt-rtx"), options)
+
+
+def test_without_a_gpu_one_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fer_edge.convert.tensorrt import command
+
+    monkeypatch.setattr(command, "present_gpu", lambda: None)
+    with pytest.raises(BackendUnavailable, match="--sm 75,86,89,120"):
+        prepare(EngineOptions("tensorrt-rtx"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--sm", "90"], "does not build for 90"),
+        (["--sm", "86", "--precision", "fp32"], "is fp16, and --precision fp32"),
+        (["--sm", "x"], "as 75,86,120"),
+        (["--sm", "86", "--batch", "9:1:1"], "MIN:OPT:MAX, rising"),
+        (["--sm", "86", "-o", "a/b.engine"], "b.engine: cannot be written"),
+        (["--sm", "86", "-o", "b.onnx"], "does not end in .onnx"),
+        (["--sm", "86", "--hardware-compatible"], "has no --hardware-compatible"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    out = [] if "-o" in words else ["-o", "m.engine"]
+    onnx = shipped_weights(EXPRESSION_FILE)
+    assert build([onnx, "--target", "tensorrt-rtx", *words, *out]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
