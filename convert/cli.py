@@ -45,7 +45,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--precision",
-        help="fp32 (default), or fp16: weights and arithmetic in half; that of an .onnx is kept",
+        help="fp32 (default), fp16, or int8 with --calibrate; that of an .onnx is kept",
+    )
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="PICTURES",
+        help="folder of images, or a video, by which int8 measures ranges; 100 or more",
     )
     parser.add_argument(
         "--target",

@@ -24,7 +24,8 @@ class Options:
     """What a user may choose.
 
     Attributes:
-        precision: of weights and arithmetic, `fp32` or `fp16`.
+        precision: of weights and arithmetic, `fp32`, `fp16` or `int8`.
+        calibrate: pictures by which int8 measures ranges; see `calibration_inputs`.
         labels: a name a class, or None for the default of the kind.
         top_k: boxes that a detector hands to suppression.
         input_range: pixel values 0 and 255 as an expression model expects them; None
@@ -37,6 +38,7 @@ class Options:
     """
 
     precision: str = "fp32"
+    calibrate: Path | None = None
     labels: tuple[str, ...] | None = None
     top_k: int = 200
     input_range: tuple[float, float] | None = None
@@ -46,6 +48,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise BadInput(f"precision {self.precision!r}: choose {' or '.join(PRECISIONS)}")
+        if (self.precision == "int8") != (self.calibrate is not None):
+            raise BadInput("--precision int8 and --calibrate PICTURES go together; give both")
         if not 1 <= self.top_k <= 3840:
             raise BadInput(f"top-k {self.top_k}: TensorRT takes 1 to 3840")
         low, high = self.input_range or (0.0, 1.0)

@@ -12,6 +12,7 @@ from fer_edge.engine.errors import BadInput, ParityError
 from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.sources.images import find_images
 
+from .calibration import calibration_inputs
 from .conversion import Conversion, Options, Step, write
 from .detector import convert_detector
 from .expression import convert_expression
@@ -19,6 +20,7 @@ from .facts import read_labels
 from .images import parity_faces, parity_images
 from .inspect import Kind
 from .parity import TOLERANCES, Parity, compare_detectors, compare_expressions
+from .quantise import quantised
 from .report import make_step, print_table, write_json
 
 
@@ -47,6 +49,10 @@ def convert(args: argparse.Namespace, kind: Kind, output: Path) -> None:
             "keras": convert_expression,
         }
         conversion = steps[kind](args.input, options, step)
+        if options.calibrate is not None:
+            with step("measuring ranges and sensitivities for int8"):
+                inputs = calibration_inputs(options.calibrate, conversion.facts)
+                conversion = quantised(conversion, inputs)
         with step("writing and checking the file"):
             write(conversion, pending.path)
         with step("comparing it with the original"):
@@ -97,6 +103,7 @@ def options_from(args: argparse.Namespace) -> Options:
     """
     return Options(
         precision=args.precision or "fp32",
+        calibrate=args.calibrate,
         labels=read_labels(args.labels) if args.labels else None,
         top_k=args.top_k,
         input_range=_pair(args.input_range, ",", float, "--input-range=-1,1"),

@@ -21,8 +21,6 @@ from fer_edge.engine.types import Boxes, Floats, Image
 
 from .frozen_ssd import OUTPUTS, FrozenSSD, Runner, corners_by_row, open_session
 
-# Detections of at least this score must be found again.
-SCORE = 0.3
 # Probabilities that differ by less between faces say nothing about a conversion.
 LEAST_SPREAD = 0.01
 
@@ -32,12 +30,14 @@ class Tolerance:
     """How far a converted model may be off.
 
     Attributes:
+        least_score: detections of at least this score must be found again.
         iou: least overlap of a detection with its original.
         score: largest difference of a detection's score, and of any survivor's.
         probability: largest difference of a probability.
         agreement: least share of equal most probable classes.
     """
 
+    least_score: float
     iou: float
     score: float
     probability: float
@@ -47,8 +47,9 @@ class Tolerance:
 # Under fp16 two anchors of nearly equal score may change places in suppression: the
 # face stays, its box becomes the neighbour's.
 TOLERANCES = {
-    "fp32": Tolerance(iou=0.99, score=0.01, probability=1e-4, agreement=1.0),
-    "fp16": Tolerance(iou=0.90, score=0.03, probability=0.02, agreement=0.99),
+    "fp32": Tolerance(0.3, iou=0.99, score=0.01, probability=1e-4, agreement=1.0),
+    "fp16": Tolerance(0.3, iou=0.90, score=0.03, probability=0.02, agreement=0.99),
+    "int8": Tolerance(0.5, iou=0.90, score=0.15, probability=0.25, agreement=0.99),
 }
 
 
@@ -58,7 +59,8 @@ class DetectorParity:
 
     Attributes:
         images: pictures compared.
-        detections: the original's, of score >= 0.3, over all classes.
+        least_score: of the detections that are compared.
+        detections: the original's, of that score, over all classes.
         matched: those found again within tolerance.
         min_iou, max_score_error: over the detections.
         mean_survivor_error, max_survivor_error: differences of the k best scores,
@@ -68,6 +70,7 @@ class DetectorParity:
     """
 
     images: int
+    least_score: float
     detections: int
     matched: int
     min_iou: float
@@ -79,7 +82,8 @@ class DetectorParity:
     def rows(self) -> dict[str, str]:
         """For people."""
         return {
-            "compared on": f"{self.images} images, {self.detections} detections >= {SCORE:g}",
+            "compared on": f"{self.images} images, {self.detections} detections of score >= "
+            f"{self.least_score:g}",
             "detections matched": f"{self.matched} of {self.detections}",
             "IoU": f"{self.min_iou:.4f} at least" if self.detections else "no detection to compare",
             "score error": f"{self.max_score_error:.2e} largest",
@@ -93,8 +97,8 @@ class DetectorParity:
         if self.detections:
             return []
         return [
-            f"the original detects nothing of score >= {SCORE:g} in these pictures; give some "
-            "of your own with --images"
+            f"the original detects nothing of score >= {self.least_score:g} in these pictures; "
+            "give some of your own with --images"
         ]
 
     def check(self, tolerance: Tolerance) -> None:
@@ -182,7 +186,7 @@ def compare_detectors(
     box_errors: list[float] = []
     with open_session(ssd.graph_def) as run:
         for image in images:
-            for theirs, scores, ours in _per_class(run, ssd, backend, image):
+            for theirs, scores, ours in _per_class(run, ssd, backend, image, tolerance.least_score):
                 iou, error = _match(theirs, scores, ours.boxes, ours.scores)
                 overlaps += iou
                 score_errors += error
@@ -196,6 +200,7 @@ def compare_detectors(
     errors = np.concatenate(survivor_errors)
     return DetectorParity(
         images=len(images),
+        least_score=tolerance.least_score,
         detections=len(overlaps),
         matched=matched,
         min_iou=min(overlaps, default=1.0),
@@ -236,16 +241,18 @@ def compare_expressions(
     )
 
 
-def _per_class(run: Runner, ssd: FrozenSSD, backend: Backend, image: Image) -> Any:
+def _per_class(
+    run: Runner, ssd: FrozenSSD, backend: Backend, image: Image, least_score: float
+) -> Any:
     """For each class: the original's boxes and scores, and what the runtime finds."""
     outputs = run([f"{name}:0" for name in OUTPUTS[:3]], {ssd.cut.image: image[None, ..., ::-1]})
     corners, scores, classes = (np.asarray(output)[0] for output in outputs)
     height, width = image.shape[:2]
     for column, label in enumerate(backend.facts.labels):
         # The API counts classes from 1.
-        chosen = (classes.astype(int) == column + 1) & (scores >= SCORE)
+        chosen = (classes.astype(int) == column + 1) & (scores >= least_score)
         boxes = xywh_from_normalised_corners(corners[chosen], width, height)
-        detector = Detector(backend, SCORE / 2, label, ANY_ASPECT)
+        detector = Detector(backend, least_score / 2, label, ANY_ASPECT)
         yield boxes, scores[chosen], detector(image)
 
 

@@ -12,7 +12,7 @@ from fer_edge.engine.errors import BadInput
 
 from .rewrite.editing import add_constant, array_of
 
-PRECISIONS = ("fp32", "fp16")
+PRECISIONS = ("fp32", "fp16", "int8")
 _HALF_MAX = 65504.0
 _FLOAT, _HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
 # Sums of exponentials: in half, probabilities would not sum to one.
@@ -51,18 +51,28 @@ def to_half(model: Any) -> None:
 def arithmetic_of(model: Any) -> str:
     """The precision that the convolutions and matrix products of a model really have.
 
+    Behind Q/DQ pairs it is int8; a network of these may keep layers in half.
+
     Raises:
-        BadInput: they differ among themselves, or there are none.
+        BadInput: they differ otherwise, or there are none.
     """
     names = {_FLOAT: "fp32", _HALF: "fp16"}
     found = Counter(
-        names.get(node.inputs[1].dtype, str(node.inputs[1].dtype))
+        "int8" if takes_int8(node) else names.get(node.inputs[1].dtype, str(node.inputs[1].dtype))
         for node in model.graph
         if node.op_type in ("Conv", "Gemm", "MatMul")
     )
+    if "int8" in found and "fp32" not in found:
+        return "int8"
     if len(found) != 1:
         raise BadInput(f"mixed precision in the converted network: {dict(found)}")
     return str(next(iter(found)))
+
+
+def takes_int8(node: Any) -> bool:
+    """Whether a node's data come out of a Q/DQ pair."""
+    producer = node.inputs[0].producer()
+    return producer is not None and producer.op_type == "DequantizeLinear"
 
 
 def _is_float_operand(node: Any, index: int) -> bool:

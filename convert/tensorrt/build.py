@@ -61,17 +61,20 @@ def build_engine(onnx: bytes, facts: ModelFacts, library: Library, options: Engi
 def network_precision(network: Any) -> dict[str, int]:
     """How many heavy layers of a parsed network compute in each precision."""
     layers = [network.get_layer(index) for index in range(network.num_layers)]
-    found = Counter(layer.get_input(0).dtype.name for layer in layers if layer.type.name in _HEAVY)
-    return {_TYPES.get(name, name.lower()): count for name, count in found.items()}
+    dequantised = {layer.get_output(0).name for layer in layers if layer.type.name == "DEQUANTIZE"}
+    inputs = [layer.get_input(0) for layer in layers if layer.type.name in _HEAVY]
+    kinds = ["INT8" if value.name in dequantised else value.dtype.name for value in inputs]
+    return {_TYPES.get(name, name.lower()): count for name, count in Counter(kinds).items()}
 
 
 def check_precision(found: dict[str, int], wanted: str, name: str) -> None:
-    """Make sure that nothing fell back.
+    """Make sure that nothing fell back. A network in int8 may keep layers in half.
 
     Raises:
         BadInput: some heavy layer computes in another precision.
     """
-    if set(found) - {wanted}:
+    allowed = {"int8", "fp16"} if wanted == "int8" else {wanted}
+    if set(found) - allowed or (wanted == "int8" and "int8" not in found):
         counts = ", ".join(f"{count} in {kind}" for kind, count in sorted(found.items()))
         raise BadInput(f"{name}: asked for {wanted}, but its heavy layers compute {counts}")
 

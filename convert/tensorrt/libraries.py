@@ -60,8 +60,10 @@ class Library:
         if self.strongly_typed:
             return
         flag = self.module.BuilderFlag
-        if precision == "fp16":
+        if precision in ("fp16", "int8"):
             config.set_flag(flag.FP16)
+        if precision == "int8":
+            config.set_flag(flag.INT8)
         config.set_flag(flag.OBEY_PRECISION_CONSTRAINTS)
 
     def set_capabilities(self, config: Any, capabilities: tuple[str, ...]) -> None:

@@ -57,7 +57,7 @@ def text(path: Path) -> str:
             "o.onnx: cannot be written",
         ),
         (lambda d: [keras_model(d / "m.keras"), "-o", f"{d}/m.keras"], "is the input itself"),
-        (lambda d: [keras_model(d / "m.keras"), "--precision", "int3"], "fp32 or fp16"),
+        (lambda d: [keras_model(d / "m.keras"), "--precision", "int3"], "fp32 or fp16 or int8"),
         (lambda d: [keras_model(d / "m.keras"), "--labels", "a,b"], "2 labels for 7 classes"),
         (lambda d: [keras_model(d / "m.keras"), "--labels", f"{d}/no.txt"], "no.txt: no such"),
         (lambda d: [keras_model(d / "m.keras"), "--input-range", "1"], "--input-range=-1,1"),

@@ -17,6 +17,7 @@ from fer_edge.engine.errors import BackendUnavailable, BadInput
 from fer_edge.engine.model import read_facts
 from fer_edge.models.keras_backend import import_keras
 
+from ...conftest import REPOSITORY
 from ..keras_models import small
 from ..ssd_graph import Recipe, write_ssd
 
@@ -56,6 +57,17 @@ def test_the_original_files_become_engines_in_one_step(tmp_path: Path, precision
         assert read_facts((tmp_path / source).with_suffix(".onnx")) == engine.facts
 
 
+def test_int8_goes_from_keras_to_an_engine(tmp_path: Path) -> None:
+    from fer_edge.engine.cli import main as fer_run
+
+    video = tmp_path / "v.mp4"
+    assert fer_run(["--max-frames", "60", "--save", str(video), "--quiet"]) == 0
+    words = [REPOSITORY / "models" / "expression.keras", "--target", "tensorrt-rtx", "--sm", "86"]
+    words += ["--precision", "int8", "--calibrate", video, "-o", tmp_path / "m.engine"]
+    assert build(words) == 0
+    assert read_engine(tmp_path / "m.engine").engine.precision == "int8"
+
+
 def test_the_batch_is_that_of_the_option(tmp_path: Path) -> None:
     onnx = shipped_weights(EXPRESSION_FILE)
     words = [onnx, "--target", "tensorrt-rtx", "--sm", "89", "-o", tmp_path / "m.engine"]
@@ -84,6 +96,10 @@ def test_precision_is_counted_by_layer() -> None:
     check_precision(found, "fp16", "m")
     with pytest.raises(BadInput, match="1 in fp16, 2 in fp32"):
         check_precision({"fp32": 2, "fp16": 1}, "fp16", "m")
+    check_precision({"int8": 45, "fp16": 2}, "int8", "m")
+    for fallen in ({"fp16": 47}, {"int8": 46, "fp32": 1}):
+        with pytest.raises(BadInput, match="asked for int8"):
+            check_precision(fallen, "int8", "m")
 
 
 def test_the_vendor_s_reason_is_passed_on() -> None:

@@ -44,13 +44,13 @@ def test_networks_are_typed_by_the_graph_wherever_a_version_can(trt: Any, flags:
     assert Library("tensorrt", trt, trt.__version__).network_flags() == flags
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_only_the_old_version_is_told_the_precision(precision: str) -> None:
     for trt in (TRT_8, TRT_10, TRT_11):
         config = Config()
         Library("tensorrt", trt, trt.__version__).set_types(config, precision)
         names = [flag.name for flag in config.flags]
-        told = ["FP16"] if precision == "fp16" else []
+        told = {"fp32": [], "fp16": ["FP16"], "int8": ["FP16", "INT8"]}[precision]
         assert names == ([*told, "OBEY_PRECISION_CONSTRAINTS"] if trt is TRT_8 else [])
 
 
