@@ -51,7 +51,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     (folder / "photos").mkdir()
     shutil.copy(REPOSITORY / "engine/sources/astronaut.jpg", folder / "photos")
-    run(folder, ["fer-run", "--max-frames", "15", "--save", "talk.mp4", "--quiet"])
+    run(folder, ["fer-run", "--max-frames", "30", "--save", "talk.mp4", "--quiet"])
     write_ssd(folder / "frozen_inference_graph.pb", Recipe())
     (folder / "labels.pbtxt").write_text("item {\n  id: 1\n  name: 'face'\n}\n")
     small(keras).save(folder / "expressions.h5")
