@@ -54,7 +54,7 @@ BACKENDS: dict[str, BackendEntry] = {
         "onnxruntime",
         "onnxruntime",
         "pip install 'fer-edge[onnxruntime]'",
-        "CPU, portable",
+        "CPU, portable; CUDA with onnxruntime-gpu",
     ),
 }
 

@@ -16,10 +16,12 @@ class Backend(ABC):
     Attributes:
         facts: what the model file says about itself.
         precision: of the arithmetic in use, for reports (`fp32`, `bf16`, ...).
+        device: what computes, for reports (`CPU`, `CUDA`).
     """
 
     facts: ModelFacts
     precision: str
+    device: str = "CPU"
 
     @classmethod
     @abstractmethod

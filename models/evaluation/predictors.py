@@ -120,7 +120,9 @@ class EnginePredictor(Predictor):
             raise BadInput(f"{path}: a {facts.kind} model, no expression model")
         self._output = facts.expression.probabilities_output
         self.name, self.labels, self.classes = path.name, facts.labels, len(facts.labels)
-        self.runs_on = f"{type(self._backend).__name__}, {self._backend.precision}"
+        self.runs_on = (
+            f"{type(self._backend).__name__} on {self._backend.device}, {self._backend.precision}"
+        )
 
     def __call__(self, images: Gray) -> Floats:
         """See `Predictor`."""

@@ -117,3 +117,19 @@ def test_the_fake_backend_answers_from_its_script() -> None:
     assert fake.closed
     with pytest.raises(BackendUnavailable):
         FakeBackend.open(Path("x.onnx"), detector_facts())
+
+
+def test_a_provider_without_its_device_leaves_the_model_to_the_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    offered = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
+    with (
+        pytest.warns(UserWarning, match="CUDAExecutionProvider"),
+        open_backend(write_expression(tmp_path / "m.onnx"), "onnxruntime") as backend,
+    ):
+        assert backend.device == "CPU"
