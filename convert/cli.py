@@ -14,7 +14,7 @@ examples:
   fer-convert frozen_inference_graph.pb -o detector.onnx
   fer-convert expressions.h5 -o expression.onnx --precision fp16
   fer-convert emotions.keras --labels calm,angry,happy --input-range=0,1
-  fer-convert detector.onnx --target tensorrt-rtx --sm 75,86,89,120
+  fer-convert detector.onnx --target tensorrt-rtx --sm 86,89,120
 
 It looks at the file to tell what it is, checks every layer or operator against an
 allow-list, and compares the result with the original in TensorFlow before it is kept.
@@ -96,7 +96,7 @@ def _add_engine_options(engines: argparse._ArgumentGroup) -> None:
     engines.add_argument(
         "--sm",
         metavar="LIST",
-        help="GPUs to build for, as 75,86,89,120; TensorRT-RTX only (default: the GPU at hand)",
+        help="GPUs to build for, as 86,89,120; TensorRT-RTX only (default: the GPU at hand)",
     )
     engines.add_argument(
         "--batch", metavar="MIN:OPT:MAX", help="faces at once, for expression models (1:4:16)"
