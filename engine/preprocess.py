@@ -45,16 +45,24 @@ def face_inputs(image: Image, boxes: Boxes, facts: InputFacts, crop_scale: float
 
 
 def square_crop(image: Image, box: Floats, crop_scale: float) -> Image:
-    """Cut a square of whole pixels around a box `(x, y, w, h)`, at least one pixel wide."""
-    x, y, w, h = (float(value) for value in box)
-    side = max(1, round(max(w, h) * crop_scale))
-    left, top = floor(x + w / 2 - side / 2 + 0.5), floor(y + h / 2 - side / 2 + 0.5)
+    """Cut a square of whole pixels around a box `(x, y, w, h)`; see `crop_square`."""
+    left, top, side = crop_square(box, crop_scale)
     height, width = image.shape[:2]
     if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
         return image[top : top + side, left : left + side]
     rows = np.clip(np.arange(top, top + side), 0, height - 1)
     columns = np.clip(np.arange(left, left + side), 0, width - 1)
     return image[rows[:, None], columns]
+
+
+def crop_square(box: Floats, crop_scale: float) -> tuple[int, int, int]:
+    """(left, top, side) of the square around a box `(x, y, w, h)`, at least one pixel wide.
+
+    It may stick out of the frame.
+    """
+    x, y, w, h = (float(value) for value in box)
+    side = max(1, round(max(w, h) * crop_scale))
+    return floor(x + w / 2 - side / 2 + 0.5), floor(y + h / 2 - side / 2 + 0.5), side
 
 
 def _coloured(image: Image, facts: InputFacts) -> Image:

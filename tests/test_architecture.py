@@ -20,7 +20,7 @@ LAYERS = [
     {"types", "model", "timing", "outputs"},
     {"engine_file"},
     {"geometry", "preprocess", "draw", "progress", "scheduler"},
-    {"backends", "sources", "tracking", "sinks"},
+    {"backends", "sources", "tracking", "sinks", "cuda"},
     {"detector", "classifier"},
     {"config"},
     {"pipeline"},

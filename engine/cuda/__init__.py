@@ -1,0 +1,1 @@
+"""The GPU path: kernels, and how they are launched."""

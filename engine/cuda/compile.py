@@ -1,0 +1,98 @@
+"""Compiles the kernels to PTX: `python -m fer_edge.engine.cuda.compile`.
+
+NVRTC, of the wheel `nvidia-cuda-nvrtc-cu12`, needs no GPU and no other part of CUDA. The PTX is
+kept in the repository and ships in the wheel, so that nobody needs a compiler to run it. CUDA 12
+is the last that knows Pascal.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..errors import BackendUnavailable, BadInput
+from ..outputs import PendingFile
+
+SOURCE = Path(__file__).with_name("kernels.cu")
+PTX_FOLDER = Path(__file__).with_name("ptx")
+# Pascal, Turing, Ampere, Hopper; newer GPUs run the PTX of an older one.
+ARCHITECTURES = ("61", "75", "86", "90")
+_INSTALL = "pip install nvidia-cuda-nvrtc-cu12"
+
+
+def source_mark(source: str) -> str:
+    """The first line of PTX made from a source."""
+    return f"// kernels.cu SHA-256 {hashlib.sha256(source.encode()).hexdigest()}"
+
+
+def ptx_path(architecture: str) -> Path:
+    """Where the PTX of a compute capability, as `86`, is kept."""
+    return PTX_FOLDER / f"kernels_{architecture}.ptx"
+
+
+def compile_ptx(source: str, architecture: str) -> str:
+    """Compile CUDA C++ for a compute capability, as `86`.
+
+    Raises:
+        BackendUnavailable: NVRTC is not installed.
+        BadInput: the compiler refuses the source, with its log.
+    """
+    nvrtc = _library()
+    program = ctypes.c_void_p()
+    _check(
+        nvrtc,
+        nvrtc.nvrtcCreateProgram(
+            ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None
+        ),
+    )
+    try:
+        options = [f"--gpu-architecture=compute_{architecture}".encode(), b"--std=c++17"]
+        status = nvrtc.nvrtcCompileProgram(
+            program, len(options), (ctypes.c_char_p * len(options))(*options)
+        )
+        if status:
+            log = _text(nvrtc, nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program)
+            raise BadInput(f"kernels.cu for compute_{architecture}: {log.strip()}")
+        return _text(nvrtc, nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program)
+    finally:
+        nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def _text(nvrtc: ctypes.CDLL, size_of: object, read: object, program: ctypes.c_void_p) -> str:
+    size = ctypes.c_size_t()
+    _check(nvrtc, size_of(program, ctypes.byref(size)))  # type: ignore[operator]
+    data = ctypes.create_string_buffer(size.value)
+    _check(nvrtc, read(program, data))  # type: ignore[operator]
+    return data.value.decode()
+
+
+def _library() -> ctypes.CDLL:
+    spec = find_spec("nvidia.cuda_nvrtc") if find_spec("nvidia") else None
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    for folder in folders:
+        for path in sorted(Path(folder, "lib").glob("libnvrtc.so.*")):
+            return ctypes.CDLL(str(path))
+    raise BackendUnavailable(f"NVRTC is not installed: {_INSTALL}")
+
+
+def _check(nvrtc: ctypes.CDLL, status: int) -> None:
+    if status:
+        nvrtc.nvrtcGetErrorString.restype = ctypes.c_char_p
+        raise BadInput(f"NVRTC: {nvrtc.nvrtcGetErrorString(status).decode()}")
+
+
+def main() -> None:
+    """Compile for every architecture and replace the PTX."""
+    source = SOURCE.read_text()
+    PTX_FOLDER.mkdir(exist_ok=True)
+    for architecture in ARCHITECTURES:
+        pending = PendingFile(ptx_path(architecture))
+        pending.path.write_text(f"{source_mark(source)}\n{compile_ptx(source, architecture)}")
+        pending.commit()
+        print(f"{ptx_path(architecture)}: {ptx_path(architecture).stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""How each kernel is launched: its name, grid, block, and arguments in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..errors import BadInput
+from ..model import InputFacts
+
+# Warps lie along rows, where neighbours read and write side by side.
+BLOCK = (32, 8, 1)
+MAX_FACES = 65535
+
+Precision = Literal["fp32", "fp16"]
+Argument = np.int32 | np.int64 | np.float32 | np.uintp
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch of a kernel.
+
+    Attributes:
+        name: of the kernel in `kernels.cu`.
+        grid, block: numbers of blocks and of threads in one.
+        arguments: in the kernel's order, each of its exact type; pointers are `np.uintp`.
+    """
+
+    name: str
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class BgrFrame:
+    """A BGR uint8 frame in memory that the kernels can reach.
+
+    Attributes:
+        address: of its first byte.
+        width, height: in pixels.
+        pitch: bytes from one row to the next, at least `3 * width`.
+    """
+
+    address: int
+    width: int
+    height: int
+    pitch: int
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """In the kernels' order."""
+        return (
+            np.uintp(self.address), np.int32(self.width), np.int32(self.height),
+            np.int64(self.pitch),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Nv12Frame:
+    """An NV12 frame, BT.601 limited range.
+
+    Attributes:
+        luma, chroma: addresses of the planes; chroma holds a (U, V) pair for two by two
+            pixels.
+        width, height: in pixels.
+        luma_pitch, chroma_pitch: bytes from one row of a plane to the next.
+    """
+
+    luma: int
+    chroma: int
+    width: int
+    height: int
+    luma_pitch: int
+    chroma_pitch: int
+
+    def arguments(self) -> tuple[Argument, ...]:
+        """In the kernels' order."""
+        return (
+            np.uintp(self.luma), np.uintp(self.chroma), np.int32(self.width),
+            np.int32(self.height), np.int64(self.luma_pitch), np.int64(self.chroma_pitch),
+        )  # fmt: skip
+
+
+def frame_launch(
+    frame: BgrFrame | Nv12Frame, facts: InputFacts, out: int, precision: Precision
+) -> Launch:
+    """A whole frame to a network's input `(1, 3, height, width)`.
+
+    Args:
+        frame: where it is.
+        facts: of the input; colour, resize rule, mean and scale.
+        out: address of the input.
+        precision: of the input.
+
+    Raises:
+        BadInput: a gray input, or a resize rule that is not bilinear.
+    """
+    if facts.channels != 3 or facts.resize == "area":
+        raise BadInput(f"no kernel makes a {facts.colour} input by {facts.resize}")
+    steps = (frame.width / facts.width, frame.height / facts.height)
+    aligned = facts.resize == "half_pixel_bilinear"
+    offsets = tuple(0.5 * step - 0.5 if aligned else 0.0 for step in steps)
+    kind = "bgr" if isinstance(frame, BgrFrame) else "nv12"
+    return Launch(
+        f"frame_from_{kind}_{precision}",
+        _grid(facts.width, facts.height, 1),
+        BLOCK,
+        (
+            *frame.arguments(), np.uintp(out), np.int32(facts.width), np.int32(facts.height),
+            *map(np.float32, (*steps, *offsets)), np.int32(facts.colour == "rgb"),
+            *map(np.float32, (*facts.mean, *facts.scale)),
+        ),
+    )  # fmt: skip
+
+
+def faces_launch(
+    frame: BgrFrame, squares: int, count: int, facts: InputFacts, out: int, precision: Precision
+) -> Launch:
+    """All faces of a frame to a batch `(count, 1, height, width)`.
+
+    Args:
+        frame: where it is.
+        squares: address of int32 `(count, 3)`: left, top, side; see `crop_square`.
+        count: of the faces, at least 1: no launch is needed for none.
+        facts: of the input, gray, resize rule `area`.
+        out: address of the batch.
+        precision: of the batch.
+
+    Raises:
+        BadInput: another kind of input, or a number of faces that no launch takes.
+    """
+    if facts.colour != "gray" or facts.resize != "area":
+        raise BadInput(f"no kernel makes faces {facts.colour} by {facts.resize}")
+    if not 1 <= count <= MAX_FACES:
+        raise BadInput(f"{count} faces in one launch; take 1 to {MAX_FACES}")
+    return Launch(
+        f"faces_from_bgr_{precision}",
+        _grid(facts.width, facts.height, count),
+        BLOCK,
+        (
+            *frame.arguments(), np.uintp(squares), np.int32(count), np.uintp(out),
+            np.int32(facts.width), np.int32(facts.height), np.float32(facts.mean[0]),
+            np.float32(facts.scale[0]),
+        ),
+    )  # fmt: skip
+
+
+def _grid(width: int, height: int, depth: int) -> tuple[int, int, int]:
+    return -(-width // BLOCK[0]), -(-height // BLOCK[1]), depth

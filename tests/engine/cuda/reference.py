@@ -1,0 +1,32 @@
+"""Exact NumPy references. OpenCV's warp rounds sampling positions to 1/32 pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_edge.engine.model import InputFacts
+
+Floats = npt.NDArray[np.float64]
+
+
+def sample(size: int, out: int, aligned: bool) -> tuple[npt.NDArray[np.int64], ...]:
+    step = size / out
+    source = np.clip(np.arange(out) * step + (0.5 * step - 0.5 if aligned else 0), 0, size - 1)
+    first = source.astype(int)
+    return first, np.minimum(first + 1, size - 1), source - first
+
+
+def bilinear(image: npt.NDArray[np.uint8], facts: InputFacts) -> Floats:
+    """`(1, 3, height, width)`, scaled."""
+    aligned = facts.resize == "half_pixel_bilinear"
+    y0, y1, v = sample(image.shape[0], facts.height, aligned)
+    x0, x1, u = sample(image.shape[1], facts.width, aligned)
+    pixels = image.astype(float)
+    u, v = u[None, :, None], v[:, None, None]
+    above = pixels[y0][:, x0] * (1 - u) + pixels[y0][:, x1] * u
+    below = pixels[y1][:, x0] * (1 - u) + pixels[y1][:, x1] * u
+    mixed = above * (1 - v) + below * v
+    ordered = mixed[..., ::-1] if facts.colour == "rgb" else mixed
+    scaled = (ordered - np.array(facts.mean)) * np.array(facts.scale)
+    return np.moveaxis(scaled, 2, 0)[None]
