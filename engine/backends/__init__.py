@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
+from ..engine_file import is_engine
 from ..errors import BackendUnavailable
 from ..model import read_facts
 from .base import Backend
@@ -72,6 +73,11 @@ def open_backend(path: Path, name: str = "auto") -> Backend:
         BackendUnavailable: the library is not installed, or no such backend.
     """
     entry = BACKENDS[choose_backend(name)]
+    if is_engine(path):
+        raise BackendUnavailable(
+            f"{path}: a TensorRT engine, which no backend here runs; give the ONNX file it was "
+            "built from"
+        )
     facts = read_facts(path)
     module, _, class_name = entry.target.partition(":")
     backend = cast(type[Backend], getattr(import_module(module, __package__), class_name))

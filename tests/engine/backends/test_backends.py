@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from fer_edge.engine import backends
 from fer_edge.engine.backends import BACKENDS, FakeBackend, choose_backend, open_backend
+from fer_edge.engine.engine_file import to_bytes
 from fer_edge.engine.errors import BackendUnavailable, BadInput, InputNotFound
 
-from ..scripted import detector_facts
+from ..scripted import detector_facts, expression_facts
+from ..test_engine_file import ENGINE
 from ..tiny_models import write_detector, write_expression
 
 installed = pytest.mark.parametrize(
@@ -133,3 +135,10 @@ def test_a_provider_without_its_device_leaves_the_model_to_the_cpu(
         open_backend(write_expression(tmp_path / "m.onnx"), "onnxruntime") as backend,
     ):
         assert backend.device == "CPU"
+
+
+def test_an_engine_is_told_from_a_broken_onnx_file(tmp_path: Path) -> None:
+    path = tmp_path / "m.engine"
+    path.write_bytes(to_bytes(expression_facts(), ENGINE, b"code"))
+    with pytest.raises(BackendUnavailable, match=r"m\.engine: a TensorRT engine.*ONNX file"):
+        open_backend(path)
