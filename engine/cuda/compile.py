@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import BackendUnavailable, BadInput
+from ..errors import BackendUnavailable, BadInput, FerError
 from ..outputs import PendingFile
 
 SOURCE = Path(__file__).with_name("kernels.cu")
@@ -73,7 +74,10 @@ def _library() -> ctypes.CDLL:
     folders = list(spec.submodule_search_locations or []) if spec else []
     for folder in folders:
         for path in sorted(Path(folder, "lib").glob("libnvrtc.so.*")):
-            return ctypes.CDLL(str(path))
+            try:
+                return ctypes.CDLL(str(path))
+            except OSError as error:
+                raise BackendUnavailable(f"NVRTC cannot be loaded ({error}): {_INSTALL}") from error
     raise BackendUnavailable(f"NVRTC is not installed: {_INSTALL}")
 
 
@@ -83,16 +87,24 @@ def _check(nvrtc: ctypes.CDLL, status: int) -> None:
         raise BadInput(f"NVRTC: {nvrtc.nvrtcGetErrorString(status).decode()}")
 
 
-def main() -> None:
-    """Compile for every architecture and replace the PTX."""
+def main() -> int:
+    """Compile for every architecture, then replace the PTX; 2 where that fails."""
     source = SOURCE.read_text()
+    try:
+        # All before any is replaced: the shipped files are of one source.
+        made = {name: compile_ptx(source, name) for name in ARCHITECTURES}
+    except FerError as error:
+        print(error, file=sys.stderr)
+        return 2
     PTX_FOLDER.mkdir(exist_ok=True)
-    for architecture in ARCHITECTURES:
-        pending = PendingFile(ptx_path(architecture))
-        pending.path.write_text(f"{source_mark(source)}\n{compile_ptx(source, architecture)}")
+    for architecture, ptx in made.items():
+        path = ptx_path(architecture)
+        pending = PendingFile(path)
+        pending.path.write_text(f"{source_mark(source)}\n{ptx}")
         pending.commit()
-        print(f"{ptx_path(architecture)}: {ptx_path(architecture).stat().st_size:,} bytes")
+        print(f"{path}: {path.stat().st_size:,} bytes")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
