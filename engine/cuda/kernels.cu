@@ -54,46 +54,51 @@ struct BgrFrame {
     }
 
     // ITU-R BT.601 luma in whole grey levels, with OpenCV's 15-bit weights.
-    __device__ float luma(int x, int y) const {
+    __device__ int luma(int x, int y) const {
         const u8* p = data + y * pitch + 3ll * x;
-        return static_cast<float>((p[0] * 3735 + p[1] * 19235 + p[2] * 9798 + 16384) >> 15);
+        return (p[0] * 3735 + p[1] * 19235 + p[2] * 9798 + 16384) >> 15;
     }
 };
 
-__device__ inline float whole_level(float value) {
-    const int level = static_cast<int>(value + 0.5f);
-    return static_cast<float>(value <= 0.0f ? 0 : (level > 255 ? 255 : level));
+// A grey level from one with 20 fractional bits, rounded and kept inside 0-255.
+__device__ inline float whole_level(int value) {
+    return static_cast<float>(clamped((value + (1 << 19)) >> 20, 255));
 }
 
-// NV12 in BT.601 limited range: 16-235 luma, a chroma pair for two by two pixels.
+// NV12 in BT.601 limited range: 16-235 luma, a chroma pair for two by two pixels. OpenCV's
+// factors (1.164, 2.018, -0.391, -0.813, 1.596) with 20 fractional bits: whole numbers round
+// alike everywhere, floats would not where a compiler fuses multiplications with additions.
 struct Nv12Frame {
     const u8 *luma_plane, *chroma_plane;
     int width, height;
     long long luma_pitch, chroma_pitch;
 
     __device__ Pixel at(int x, int y) const {
-        const float scaled = 1.164383f * fmaxf(luma_plane[y * luma_pitch + x] - 16.0f, 0.0f);
+        const int level = luma_plane[y * luma_pitch + x] - 16;
+        const int scaled = 1220542 * (level < 0 ? 0 : level);
         const u8* pair = chroma_plane + (y / 2) * chroma_pitch + (x / 2) * 2;
-        const float u = pair[0] - 128.0f, v = pair[1] - 128.0f;
-        return {whole_level(scaled + 2.017232f * u),
-                whole_level(scaled - 0.391762f * u - 0.812968f * v),
-                whole_level(scaled + 1.596027f * v)};
+        const int u = pair[0] - 128, v = pair[1] - 128;
+        return {whole_level(scaled + 2116026 * u), whole_level(scaled - 409993 * u - 852492 * v),
+                whole_level(scaled + 1673527 * v)};
     }
 };
 
 __device__ inline float mixed(float a, float b, float share) { return a + (b - a) * share; }
 
-// Where an output position samples: source = position * step + offset, inside the frame.
+// Where an output position samples: position * size / out, or with pixel centres aligned
+// (position + 0.5) * size / out - 0.5, kept inside the frame. As a fraction of whole numbers,
+// since a float position is off by too much at the far end of a large frame.
 struct Sample {
     int first, second;
     float share;
 
-    __device__ Sample(int position, float step, float offset, int size) {
-        const float limit = static_cast<float>(size - 1);
-        const float source = fminf(fmaxf(position * step + offset, 0.0f), limit);
-        first = static_cast<int>(source);
+    __device__ Sample(int position, int size, int out, int aligned) {
+        const int below = 2 * out;
+        const int above = (2 * position + aligned) * size - aligned * out;
+        const int inside = above < 0 ? 0 : above;
+        first = inside / below;
         second = first + 1 < size ? first + 1 : first;
-        share = source - static_cast<float>(first);
+        share = static_cast<float>(inside - first * below) / static_cast<float>(below);
     }
 };
 
@@ -108,14 +113,13 @@ __device__ inline Pixel bilinear(const Frame& frame, const Sample& x, const Samp
 
 template <class Frame, class Out>
 __device__ inline void frame_pixel(const Frame& frame, Out* out, int out_width, int out_height,
-                                   float step_x, float step_y, float offset_x, float offset_y,
-                                   int rgb, float mean0, float mean1, float mean2, float scale0,
+                                   int aligned, int rgb, float mean0, float mean1, float mean2, float scale0,
                                    float scale1, float scale2) {
     const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
     const int y = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y);
     if (x >= out_width || y >= out_height) return;
-    const Pixel pixel = bilinear(frame, Sample(x, step_x, offset_x, frame.width),
-                                 Sample(y, step_y, offset_y, frame.height));
+    const Pixel pixel = bilinear(frame, Sample(x, frame.width, out_width, aligned),
+                                 Sample(y, frame.height, out_height, aligned));
     const long long plane = static_cast<long long>(out_width) * out_height;
     const long long at = static_cast<long long>(y) * out_width + x;
     store(out, at, ((rgb ? pixel.r : pixel.b) - mean0) * scale0);
@@ -128,33 +132,40 @@ struct Square {
     BgrFrame frame;
     int left, top, side;
 
-    __device__ float at(int x, int y) const {
+    __device__ int at(int x, int y) const {
         return frame.luma(clamped(left + x, frame.width - 1), clamped(top + y, frame.height - 1));
     }
 };
 
-// Mean over the area that an output pixel covers, border pixels by their covered share.
-__device__ inline float area_mean(const Square& square, int x, int y, float step_x, float step_y) {
-    const float x0 = x * step_x, y0 = y * step_y;
-    const float limit = static_cast<float>(square.side);
-    const float x1 = fminf(x0 + step_x, limit), y1 = fminf(y0 + step_y, limit);
-    float sum = 0.0f;
-    for (int row = static_cast<int>(y0); row < square.side && row < y1; ++row) {
-        const float high = fminf(y1, row + 1.0f) - fmaxf(y0, static_cast<float>(row));
-        float line = 0.0f;
-        for (int column = static_cast<int>(x0); column < square.side && column < x1; ++column) {
-            const float wide = fminf(x1, column + 1.0f) - fmaxf(x0, static_cast<float>(column));
-            line += wide * square.at(column, row);
+// How much of [from, to) source pixel `index` covers, where a source pixel is `out` long.
+__device__ inline int overlap(int index, int out, int from, int to) {
+    const int start = index * out, end = start + out;
+    return (end < to ? end : to) - (start > from ? start : from);
+}
+
+// Mean over the area that an output pixel covers, border pixels by their covered share. Lengths
+// are in parts of a source pixel, so many as there are output pixels: all of them are whole, and
+// an output pixel is as long as the square has pixels.
+__device__ inline float area_mean(const Square& square, int x, int y, int out_width,
+                                  int out_height) {
+    const int left = x * square.side, right = left + square.side;
+    const int top = y * square.side, bottom = top + square.side;
+    long long sum = 0;
+    for (int row = top / out_height; row * out_height < bottom; ++row) {
+        int line = 0;
+        for (int column = left / out_width; column * out_width < right; ++column) {
+            line += overlap(column, out_width, left, right) * square.at(column, row);
         }
-        sum += high * line;
+        sum += static_cast<long long>(overlap(row, out_height, top, bottom)) * line;
     }
-    return sum / ((x1 - x0) * (y1 - y0));
+    const float length = static_cast<float>(square.side);
+    return static_cast<float>(sum) / (length * length);
 }
 
 __device__ inline float bilinear_luma(const Square& square, const Sample& x, const Sample& y) {
-    const float above = mixed(square.at(x.first, y.first), square.at(x.second, y.first), x.share);
-    const float below = mixed(square.at(x.first, y.second), square.at(x.second, y.second), x.share);
-    return mixed(above, below, y.share);
+    const float a = square.at(x.first, y.first), b = square.at(x.second, y.first);
+    const float c = square.at(x.first, y.second), d = square.at(x.second, y.second);
+    return mixed(mixed(a, b, x.share), mixed(c, d, x.share), y.share);
 }
 
 template <class Out>
@@ -167,14 +178,12 @@ __device__ inline void face_pixel(const u8* frame, int width, int height, long l
     if (x >= out_width || y >= out_height || face >= count) return;
     const int* place = squares + 3 * face;
     const Square square = {{frame, width, height, pitch}, place[0], place[1], place[2]};
-    const float step_x = static_cast<float>(square.side) / static_cast<float>(out_width);
-    const float step_y = static_cast<float>(square.side) / static_cast<float>(out_height);
     float level;
     if (square.side >= out_width && square.side >= out_height) {
-        level = area_mean(square, x, y, step_x, step_y);
+        level = area_mean(square, x, y, out_width, out_height);
     } else {
-        level = bilinear_luma(square, Sample(x, step_x, 0.5f * step_x - 0.5f, square.side),
-                              Sample(y, step_y, 0.5f * step_y - 0.5f, square.side));
+        level = bilinear_luma(square, Sample(x, square.side, out_width, 1),
+                              Sample(y, square.side, out_height, 1));
     }
     const long long plane = static_cast<long long>(out_width) * out_height;
     store(out, face * plane + static_cast<long long>(y) * out_width + x, (level - mean) * scale);
@@ -182,13 +191,11 @@ __device__ inline void face_pixel(const u8* frame, int width, int height, long l
 
 }  // namespace
 
-#define FRAME_TAIL(Out)                                                                        \
-    Out *out, int out_width, int out_height, float step_x, float step_y, float offset_x,       \
-        float offset_y, int rgb, float mean0, float mean1, float mean2, float scale0,          \
-        float scale1, float scale2
-#define PASS_TAIL                                                                              \
-    out, out_width, out_height, step_x, step_y, offset_x, offset_y, rgb, mean0, mean1, mean2, \
-        scale0, scale1, scale2
+#define FRAME_TAIL(Out)                                                                      \
+    Out *out, int out_width, int out_height, int aligned, int rgb, float mean0, float mean1, \
+        float mean2, float scale0, float scale1, float scale2
+#define PASS_TAIL \
+    out, out_width, out_height, aligned, rgb, mean0, mean1, mean2, scale0, scale1, scale2
 
 extern "C" {
 

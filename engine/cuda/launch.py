@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import BadInput
 from ..model import InputFacts
+from ..preprocess import crop_square
+from ..types import Boxes
 
 # Warps lie along rows, where neighbours read and write side by side.
 BLOCK = (32, 8, 1)
 MAX_FACES = 65535
+# Of a frame or a face: with a network's input of up to 4096 pixels, the kernels' products of
+# both stay below 2^31.
+MAX_SIDE_PX = 65535
+_FARTHEST_PX = 2**30
 
 Precision = Literal["fp32", "fp16"]
 Argument = np.int32 | np.int64 | np.float32 | np.uintp
@@ -42,12 +49,19 @@ class BgrFrame:
         address: of its first byte.
         width, height: in pixels.
         pitch: bytes from one row to the next, at least `3 * width`.
+
+    Raises:
+        BadInput: a size outside 1 to `MAX_SIDE_PX`, or rows that overlap.
     """
 
     address: int
     width: int
     height: int
     pitch: int
+
+    def __post_init__(self) -> None:
+        _check_size(self.width, self.height)
+        _check_pitch("BGR", self.pitch, 3 * self.width)
 
     def arguments(self) -> tuple[Argument, ...]:
         """In the kernels' order."""
@@ -65,7 +79,11 @@ class Nv12Frame:
         luma, chroma: addresses of the planes; chroma holds a (U, V) pair for two by two
             pixels.
         width, height: in pixels.
-        luma_pitch, chroma_pitch: bytes from one row of a plane to the next.
+        luma_pitch, chroma_pitch: bytes from one row of a plane to the next; at least
+            `width`, which the chroma's pairs round up to an even number.
+
+    Raises:
+        BadInput: a size outside 1 to `MAX_SIDE_PX`, or rows that overlap.
     """
 
     luma: int
@@ -74,6 +92,11 @@ class Nv12Frame:
     height: int
     luma_pitch: int
     chroma_pitch: int
+
+    def __post_init__(self) -> None:
+        _check_size(self.width, self.height)
+        _check_pitch("luma", self.luma_pitch, self.width)
+        _check_pitch("chroma", self.chroma_pitch, self.width + self.width % 2)
 
     def arguments(self) -> tuple[Argument, ...]:
         """In the kernels' order."""
@@ -99,9 +122,7 @@ def frame_launch(
     """
     if facts.channels != 3 or facts.resize == "area":
         raise BadInput(f"no kernel makes a {facts.colour} input by {facts.resize}")
-    steps = (frame.width / facts.width, frame.height / facts.height)
     aligned = facts.resize == "half_pixel_bilinear"
-    offsets = tuple(0.5 * step - 0.5 if aligned else 0.0 for step in steps)
     kind = "bgr" if isinstance(frame, BgrFrame) else "nv12"
     return Launch(
         f"frame_from_{kind}_{precision}",
@@ -109,10 +130,34 @@ def frame_launch(
         BLOCK,
         (
             *frame.arguments(), np.uintp(out), np.int32(facts.width), np.int32(facts.height),
-            *map(np.float32, (*steps, *offsets)), np.int32(facts.colour == "rgb"),
+            np.int32(aligned), np.int32(facts.colour == "rgb"),
             *map(np.float32, (*facts.mean, *facts.scale)),
         ),
     )  # fmt: skip
+
+
+def face_squares(boxes: Boxes, crop_scale: float) -> npt.NDArray[np.int32]:
+    """The squares that `faces_launch` cuts out.
+
+    Args:
+        boxes: float32 `(n, 4)`, `(x, y, w, h)` in pixels; n may be 0.
+        crop_scale: side of a square over the longer side of its box.
+
+    Returns:
+        int32 `(n, 3)`: left, top, side; they may stick out of the frame.
+
+    Raises:
+        BadInput: a box that is not finite, larger than `MAX_SIDE_PX` or too far away.
+    """
+    squares = np.empty((len(boxes), 3), np.int32)
+    for square, box in zip(squares, boxes, strict=True):
+        if not np.isfinite(box).all():
+            raise BadInput(f"a face at {box.tolist()} (x, y, w, h) is nowhere")
+        left, top, side = crop_square(box, crop_scale)
+        if side > MAX_SIDE_PX or max(abs(left), abs(top)) > _FARTHEST_PX:
+            raise BadInput(f"a face of {side} pixels at {left}, {top}; {MAX_SIDE_PX} is the most")
+        square[:] = left, top, side
+    return squares
 
 
 def faces_launch(
@@ -122,7 +167,7 @@ def faces_launch(
 
     Args:
         frame: where it is.
-        squares: address of int32 `(count, 3)`: left, top, side; see `crop_square`.
+        squares: address of int32 `(count, 3)`: left, top, side; see `face_squares`.
         count: of the faces, at least 1: no launch is needed for none.
         facts: of the input, gray, resize rule `area`.
         out: address of the batch.
@@ -145,6 +190,16 @@ def faces_launch(
             np.float32(facts.scale[0]),
         ),
     )  # fmt: skip
+
+
+def _check_size(width: int, height: int) -> None:
+    if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
+        raise BadInput(f"a frame of {width}x{height} pixels; 1 to {MAX_SIDE_PX} a side")
+
+
+def _check_pitch(name: str, pitch: int, least: int) -> None:
+    if pitch < least:
+        raise BadInput(f"{name} rows {pitch} bytes apart overlap; they need {least} or more")
 
 
 def _grid(width: int, height: int, depth: int) -> tuple[int, int, int]:

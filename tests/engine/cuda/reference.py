@@ -30,3 +30,17 @@ def bilinear(image: npt.NDArray[np.uint8], facts: InputFacts) -> Floats:
     ordered = mixed[..., ::-1] if facts.colour == "rgb" else mixed
     scaled = (ordered - np.array(facts.mean)) * np.array(facts.scale)
     return np.moveaxis(scaled, 2, 0)[None]
+
+
+def bgr_from_nv12(luma: npt.NDArray[np.uint8], chroma: npt.NDArray[np.uint8]) -> npt.NDArray:
+    """OpenCV's conversion of BT.601 limited range, its factors rounded to 20 bits.
+
+    Planes `(h, w)` and `((h + 1) // 2, (w + w % 2))` to `(h, w, 3)`.
+    """
+    height, width = luma.shape
+    pairs = chroma.reshape(len(chroma), -1, 2).repeat(2, 0).repeat(2, 1)[:height, :width]
+    u, v = np.moveaxis(pairs.astype(float) - 128, 2, 0)
+    y, bu, gu, gv, rv = np.round(np.array([1.164, 2.018, 0.391, 0.813, 1.596]) * 2**20) / 2**20
+    level = y * np.maximum(luma.astype(float) - 16, 0)
+    bgr = [level + bu * u, level - gu * u - gv * v, level + rv * v]
+    return np.clip(np.floor(np.stack(bgr, 2) + 0.5), 0, 255).astype(np.uint8)
