@@ -37,10 +37,14 @@ def import_keras(backend: str | None = None) -> Any:
         missing = error.name or wanted
         raise BackendUnavailable(
             f"{missing} is not installed: pip install 'fer-edge[train]', or choose another of "
-            f"{', '.join(KERAS_BACKENDS)} with --backend"
+            f"{', '.join(KERAS_BACKENDS)} with --keras-backend"
         ) from error
     if "tensorflow" in sys.modules and keras.backend.backend() == "tensorflow":
         sys.modules["tensorflow"].get_logger().setLevel("ERROR")
     if backend is not None and keras.backend.backend() != backend:
         raise BadInput(f"Keras already runs on {keras.backend.backend()}; start anew for {backend}")
+    if keras.backend.backend() == "torch":
+        from .torch_layers import use_fast_layers
+
+        use_fast_layers()
     return keras

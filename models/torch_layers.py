@@ -1,0 +1,75 @@
+"""Keras' layers on PyTorch as fast as PyTorch has them.
+
+Keras 3.15 makes batch normalisation out of single operations in float32, and copies the
+maps of every convolution and pooling into channels-first order and back. PyTorch has one
+kernel for the former and takes channels-last maps as they are. Together they doubled the
+images a second of the residual network on two CPU cores with AMX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+
+def use_fast_layers() -> None:
+    """Replace both in the running interpreter, on the `torch` back end.
+
+    Values stay the same but for rounding, and for the moving variance, which PyTorch
+    estimates without bias. Where another version of Keras is built differently, the part in
+    question stays as it is.
+    """
+    from keras.layers import BatchNormalization
+
+    slow = BatchNormalization.call
+    if not getattr(slow, "is_fast", False):
+        BatchNormalization.call = _fast_or(slow)
+    internals = import_module("keras.src.backend.torch.nn")
+    copying = getattr(internals, "_transpose_spatial_inputs", None)
+    if copying is not None and copying is not _seen_channels_first:
+        internals._transpose_spatial_inputs = _seen_channels_first
+
+
+def _fast_or(slow: Callable[..., Any]) -> Callable[..., Any]:
+    """`BatchNormalization.call`: PyTorch's where the channels are last, else Keras' own."""
+
+    def call(layer: Any, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if mask is None and layer.axis in (-1, inputs.ndim - 1) and inputs.ndim in (2, 4):
+            return _normalise(layer, inputs, bool(training and layer.trainable))
+        return slow(layer, inputs, training=training, mask=mask)
+
+    call.is_fast = True  # type: ignore[attr-defined]
+    return call
+
+
+def _seen_channels_first(maps: Any) -> Any:
+    """In place of Keras' copy: `(n, ..., c)` seen as `(n, c, ...)`."""
+    if maps.ndim == 4:
+        return _channels_last(maps)
+    return maps.movedim(-1, 1).contiguous()
+
+
+def _channels_last(maps: Any) -> Any:
+    """Maps `(n, h, w, c)` seen as `(n, c, h, w)`, in memory as they were."""
+    import torch
+
+    return maps.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def _normalise(layer: Any, inputs: Any, learns: bool) -> Any:
+    """Batch normalisation of maps `(n, h, w, c)` or rows `(n, c)`."""
+    from torch.nn.functional import batch_norm
+
+    maps = _channels_last(inputs) if inputs.ndim == 4 else inputs
+    normalised = batch_norm(
+        maps,
+        layer.moving_mean.value,
+        layer.moving_variance.value,
+        layer.gamma.value if layer.scale else None,
+        layer.beta.value if layer.center else None,
+        learns,
+        1 - layer.momentum,
+        layer.epsilon,
+    )
+    return normalised.permute(0, 2, 3, 1) if inputs.ndim == 4 else normalised
