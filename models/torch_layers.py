@@ -28,7 +28,7 @@ def use_fast_layers() -> None:
     internals = import_module("keras.src.backend.torch.nn")
     copying = getattr(internals, "_transpose_spatial_inputs", None)
     if copying is not None and copying is not _seen_channels_first:
-        internals._transpose_spatial_inputs = _seen_channels_first
+        setattr(internals, "_transpose_spatial_inputs", _seen_channels_first)  # noqa: B010
 
 
 def _fast_or(slow: Callable[..., Any]) -> Callable[..., Any]:
