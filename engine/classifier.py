@@ -7,7 +7,6 @@ import numpy as np
 from .backends.base import Backend
 from .errors import BadInput
 from .model import ExpressionFacts
-from .preprocess import face_inputs
 from .types import Boxes, Floats, Image
 
 
@@ -42,6 +41,4 @@ class ExpressionClassifier:
         """
         if not len(boxes):
             return np.empty((0, len(self.labels)), np.float32)
-        facts = self._backend.facts.input
-        faces = face_inputs(image, boxes, facts, self._facts.crop_scale)
-        return self._backend.infer({facts.name: faces})[self._facts.probabilities_output]
+        return self._backend.infer_faces(image, boxes)[self._facts.probabilities_output]

@@ -1,4 +1,4 @@
-"""Frame to face detections: preprocessing, network, and non-maximum suppression."""
+"""Frame to face detections: network, and non-maximum suppression."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from .backends.base import Backend
 from .errors import BadInput
 from .geometry import xywh_from_normalised_corners
 from .model import DetectorFacts
-from .preprocess import network_input
 from .types import Boxes, Detections, Floats, Image
 
 # Width over height of a face's box, from a turned profile to a head on its side. Anchors
@@ -53,8 +52,7 @@ class Detector:
 
     def __call__(self, image: Image) -> Detections:
         """Find the faces of a BGR uint8 frame `(h, w, 3)`."""
-        facts = self._backend.facts.input
-        outputs = self._backend.infer({facts.name: network_input(image, facts)})
+        outputs = self._backend.infer_frame(image)
         corners = outputs[self._facts.boxes_output][0]
         scores = outputs[self._facts.scores_output][0, :, self._column]
         likely = scores > self._min_score

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from math import floor
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from .model import InputFacts
 from .types import Boxes, Floats, Image
+
+Pixels = TypeVar("Pixels", Image, Floats)
 
 
 def network_input(image: Image, facts: InputFacts) -> Floats:
@@ -21,7 +24,24 @@ def network_input(image: Image, facts: InputFacts) -> Floats:
     Returns:
         float32 `(1, channels, height, width)`, `(pixel - mean) * scale`.
     """
-    return _normalise(_resize(_coloured(image, facts), facts)[None], facts)
+    return _normalise(_resize(_coloured(image, facts).astype(np.float32), facts)[None], facts)
+
+
+def network_pixels(image: Image, facts: InputFacts, out: Image | None = None) -> Image:
+    """The same as `network_input` before scaling, rounded to whole grey levels.
+
+    For backends that scale in the network: a quarter of the time and of the bytes.
+
+    Args:
+        image: BGR uint8 `(h, w, 3)`.
+        facts: size, colour and resize rule.
+        out: uint8 `(height, width[, 3])` to write to, C-contiguous.
+
+    Returns:
+        uint8 `(1, height, width, channels)`, colour still in BGR order; over the memory of `out`.
+    """
+    pixels = _resize(_coloured(image, facts), facts, out)
+    return pixels.reshape(1, facts.height, facts.width, facts.channels)
 
 
 def face_inputs(image: Image, boxes: Boxes, facts: InputFacts, crop_scale: float) -> Floats:
@@ -40,7 +60,7 @@ def face_inputs(image: Image, boxes: Boxes, facts: InputFacts, crop_scale: float
     faces = np.empty((len(boxes), facts.height, facts.width, facts.channels), np.float32)
     for face, box in zip(faces, boxes, strict=True):
         crop = _coloured(square_crop(image, box, crop_scale), facts)
-        face[...] = _resize(crop, facts).reshape(face.shape)
+        face[...] = _resize(crop.astype(np.float32), facts).reshape(face.shape)
     return _normalise(faces, facts)
 
 
@@ -69,23 +89,24 @@ def _coloured(image: Image, facts: InputFacts) -> Image:
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if facts.colour == "gray" else image  # type: ignore[return-value]
 
 
-def _resize(image: Image, facts: InputFacts) -> Floats:
-    """Float32 `(height, width[, 3])`, 0-255, with the channels as they came."""
+def _resize(pixels: Pixels, facts: InputFacts, out: Pixels | None = None) -> Pixels:
+    """`(height, width[, 3])`, 0-255, in the type and with the channels as they came.
+
+    Of uint8 the result is rounded to whole grey levels, of float32 nothing is.
+    """
     size = (facts.width, facts.height)
-    height, width = image.shape[:2]
-    pixels = image.astype(np.float32)
+    height, width = pixels.shape[:2]
     if facts.resize == "tf1_bilinear":
-        # cv2.resize aligns pixel centres, TensorFlow 1 does not: a pure scale, on
-        # floats so that nothing is rounded to whole grey levels. OpenCV rounds sampling
-        # positions to 1/32 pixel, which is exact for VGA and 720p at 512x512.
+        # cv2.resize aligns pixel centres, TensorFlow 1 does not: a pure scale does. OpenCV
+        # rounds sampling positions to 1/32 pixel, which is exact for VGA and 720p at 512x512.
         scale = np.array([[width / size[0], 0, 0], [0, height / size[1], 0]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        resized = cv2.warpAffine(pixels, scale, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    elif facts.resize == "area" and width >= size[0] and height >= size[1]:
-        resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    else:
-        resized = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
-    return resized  # type: ignore[return-value]
+        return cv2.warpAffine(  # type: ignore[return-value]
+            pixels, scale, size, dst=out, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+    shrinks = facts.resize == "area" and width >= size[0] and height >= size[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(pixels, size, dst=out, interpolation=how)  # type: ignore[return-value]
 
 
 def _normalise(pixels: Floats, facts: InputFacts) -> Floats:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..model import ModelFacts
-from ..types import Floats
+from ..preprocess import face_inputs, network_input
+from ..types import Boxes, Floats, Image
 
 
 class Backend(ABC):
@@ -42,6 +43,25 @@ class Backend(ABC):
         Returns:
             float32 arrays by name, owned by the caller.
         """
+
+    def infer_frame(self, image: Image) -> dict[str, Floats]:
+        """Run a detector on a whole frame, BGR uint8 `(h, w, 3)`; returns as `infer` does.
+
+        A backend that resizes or scales faster than `network_input` does so here.
+        """
+        facts = self.facts.input
+        return self.infer({facts.name: network_input(image, facts)})
+
+    def infer_faces(self, image: Image, boxes: Boxes) -> dict[str, Floats]:
+        """Run an expression model on the faces of a frame; returns as `infer` does.
+
+        Args:
+            image: BGR uint8 `(h, w, 3)`.
+            boxes: float32 `(n, 4)`, `(x, y, w, h)`, n at least 1.
+        """
+        facts, expression = self.facts.input, self.facts.expression
+        assert expression is not None, "only expression models see faces"
+        return self.infer({facts.name: face_inputs(image, boxes, facts, expression.crop_scale)})
 
     @abstractmethod
     def close(self) -> None:

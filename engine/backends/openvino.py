@@ -8,48 +8,95 @@ from typing import Any
 
 import numpy as np
 import openvino
+from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from ..errors import BadInput
-from ..model import ModelFacts
-from ..types import Floats
+from ..model import InputFacts, ModelFacts
+from ..preprocess import network_pixels
+from ..types import Floats, Image
 from .base import Backend
 
 
 class OpenVINOBackend(Backend):
-    """A model compiled for the CPU: bf16 where the processor multiplies it, fp32 otherwise."""
+    """A model compiled for the CPU: bf16 where the processor multiplies it, fp32 otherwise.
 
-    def __init__(self, compiled: Any, facts: ModelFacts, precision: str) -> None:
+    A detector is compiled to take frames as bytes: changing colour order, scaling and
+    transposing them is part of the network. Its arrays for `infer` need another compilation,
+    which comes when they do. Faces are small, and nothing is won with them.
+    """
+
+    def __init__(self, path: Path, facts: ModelFacts) -> None:
         self.facts = facts
-        self.precision = precision
-        self._request: Any = compiled.create_infer_request()
-        self._names = [output.get_any_name() for output in compiled.outputs]
+        self.precision = "bf16" if has_bf16() else "fp32"
+        self._path = path
+        self._pixels: Any = None
+        self._arrays: Any = None
+        size = facts.input
+        if facts.detector:
+            self._pixels = _request(path, self.precision, size)
+            self._frame = np.empty((size.height, size.width, size.channels), np.uint8)
+        else:
+            self._arrays = _request(path, self.precision, None)
 
     @classmethod
     def open(cls, path: Path, facts: ModelFacts) -> OpenVINOBackend:
         """Load the model at `path`; see `Backend.open`."""
-        precision = "bf16" if has_bf16() else "fp32"
-        hint = {"bf16": openvino.Type.bf16, "fp32": openvino.Type.f32}[precision]
-        core = openvino.Core()
-        try:
-            compiled = core.compile_model(
-                str(path), "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-            )
-        except Exception as error:  # damaged files raise errors of many kinds
-            reason = str(error).strip().splitlines()[-1]
-            raise BadInput(f"{path}: OpenVINO cannot load it ({reason})") from error
-        return cls(compiled, facts, precision)
+        return cls(path, facts)
 
     def infer(self, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
         """Run the network once; see `Backend.infer`."""
-        self._request.infer(dict(inputs), share_inputs=True)
-        return {
-            name: np.array(self._request.get_output_tensor(index).data)
-            for index, name in enumerate(self._names)
-        }
+        if self._arrays is None:
+            self._arrays = _request(self._path, self.precision, None)
+        return _outputs(self._arrays, dict(inputs))
+
+    def infer_frame(self, image: Image) -> dict[str, Floats]:
+        """Run a detector on a whole frame; see `Backend.infer_frame`."""
+        return _outputs(self._pixels, [network_pixels(image, self.facts.input, self._frame)])
 
     def close(self) -> None:
         """Give the model's memory back; may be called twice."""
-        self._request = None
+        self._pixels = self._arrays = None
+
+
+def _request(path: Path, precision: str, pixels: InputFacts | None) -> Any:
+    """An inference request of the compiled network.
+
+    Args:
+        path: of the ONNX file.
+        precision: `bf16` or `fp32`.
+        pixels: makes the network take uint8 `(n, h, w, c)` and scale it as these facts say;
+            None takes what the file says.
+    """
+    hint = {"bf16": openvino.Type.bf16, "fp32": openvino.Type.f32}[precision]
+    options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+    core = openvino.Core()
+    try:
+        model = core.read_model(str(path))
+        if pixels is not None:
+            model = _with_scaling(model, pixels)
+        return core.compile_model(model, "CPU", options).create_infer_request()
+    except Exception as error:  # damaged files raise errors of many kinds
+        reason = str(error).strip().splitlines()[-1]
+        raise BadInput(f"{path}: OpenVINO cannot load it ({reason})") from error
+
+
+def _with_scaling(model: Any, facts: InputFacts) -> Any:
+    """The model with uint8 `(n, h, w, c)` in BGR or gray as its input."""
+    building = PrePostProcessor(model)
+    image = building.input()
+    image.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    image.model().set_layout(openvino.Layout("NCHW"))
+    steps = image.preprocess().convert_element_type(openvino.Type.f32)
+    if facts.colour == "rgb":
+        image.tensor().set_color_format(ColorFormat.BGR)
+        steps.convert_color(ColorFormat.RGB)
+    steps.mean(list(facts.mean)).scale([1 / value for value in facts.scale])
+    return building.build()
+
+
+def _outputs(request: Any, inputs: Any) -> dict[str, Floats]:
+    results = request.infer(inputs, share_inputs=True, share_outputs=True)
+    return {output.get_any_name(): np.array(value) for output, value in results.items()}
 
 
 def has_bf16() -> bool:

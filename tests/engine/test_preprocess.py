@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_edge.engine.model import InputFacts
-from fer_edge.engine.preprocess import face_inputs, network_input, square_crop
+from fer_edge.engine.preprocess import face_inputs, network_input, network_pixels, square_crop
 
 sizes = st.tuples(st.integers(2, 200), st.integers(2, 200))
 
@@ -131,3 +131,18 @@ def test_a_crop_is_a_square_around_the_centre(x: float, y: float, w: float, h: f
     crop = square_crop(ramp, np.array([x + 50, y + 50, w, h], np.float32), 1.0)
     assert crop.shape[0] == crop.shape[1] == max(1, round(max(w, h)))
     assert abs(crop[0].astype(float).mean() + 0.5 - (x + 50 + w / 2)) <= 1.0
+
+
+@given(sizes, sizes, st.sampled_from(["rgb", "bgr"]))
+def test_pixels_are_the_input_before_scaling_in_whole_levels(
+    source: tuple[int, int], target: tuple[int, int], colour: str
+) -> None:
+    how = facts(*target, colour=colour, mean=(0.0,) * 3, scale=(1.0,) * 3)
+    image = picture(*source)
+    out = np.empty((*target, 3), np.uint8)
+    pixels = network_pixels(image, how, out)
+    assert pixels.shape == (1, *target, 3)
+    assert np.shares_memory(pixels, out)
+    planar = pixels[..., :: -1 if colour == "rgb" else 1].transpose(0, 3, 1, 2)
+    # Its weights have fewer digits for bytes than for floats.
+    np.testing.assert_allclose(planar, network_input(image, how), atol=1.0)

@@ -34,6 +34,17 @@ def write_detector(path: Path, score: float = 0.9) -> Path:
     return _write(path, nodes, constants, {"image": [1, 3, 32, 32]}, outputs, detector_facts())
 
 
+def write_mirror(path: Path, facts: ModelFacts) -> Path:
+    """A "detector" whose boxes are the very picture that it sees."""
+    shape: list[object] = [1, facts.input.channels, facts.input.height, facts.input.width]
+    nodes = [
+        helper.make_node("Mul", ["image", "one"], ["boxes"]),
+        helper.make_node("ReduceMean", ["image"], ["scores"], axes=[2, 3], keepdims=0),
+    ]
+    outputs: dict[str, list[object]] = {"boxes": shape, "scores": [1, facts.input.channels]}
+    return _write(path, nodes, {"one": np.ones(1, np.float32)}, {"image": shape}, outputs, facts)
+
+
 def write_expression(path: Path) -> Path:
     """A softmax over seven fixed random projections of an 8x8 face."""
     weights = np.random.default_rng(0).normal(0, 0.01, (64, 7)).astype(np.float32)

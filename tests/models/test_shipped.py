@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 
 from fer_edge.engine import Pipeline
-from fer_edge.engine.backends import open_backend
+from fer_edge.engine.backends import Backend, open_backend
 from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
+from fer_edge.engine.detector import Detector
 from fer_edge.engine.geometry import iou_matrix
-from fer_edge.engine.model import FER2013_LABELS, read_facts
+from fer_edge.engine.model import FER2013_LABELS, ModelFacts, read_facts
 from fer_edge.engine.preprocess import network_input
 from fer_edge.engine.sources.demo import demo_face_box
+from fer_edge.engine.types import Floats
 
 from ..conftest import REPOSITORY
 
@@ -41,6 +44,38 @@ def test_every_demo_frame_has_its_one_face_where_it_is() -> None:
     assert min(overlaps) > 0.45
     assert ids == {1}
     assert names.count("happy") > 240
+
+
+def test_frames_as_bytes_give_the_faces_that_the_oracle_gives(shared: Path) -> None:
+    """OpenVINO's own way from frame to network, held to what fer-convert allows of half."""
+    photos = sorted((shared / "data" / "photos").glob("*.jpg"))
+    with open_backend(shipped_weights(DETECTOR_FILE), "openvino") as backend:
+        quick, plain = Detector(backend, 0.3), Detector(_Plain(backend), 0.3)
+        for path in photos:
+            photo = np.asarray(cv2.imread(str(path)), np.uint8)
+            found, expected = quick(photo), plain(photo)
+            assert len(found) == len(expected) > 0
+            overlap = iou_matrix(found.boxes, expected.boxes)
+            assert overlap.max(axis=1).min() >= 0.9
+            partner = overlap.argmax(axis=1)
+            np.testing.assert_allclose(found.scores, expected.scores[partner], atol=0.03)
+
+
+class _Plain(Backend):
+    """A backend that prepares frames as every other does."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.facts, self.precision, self._backend = backend.facts, backend.precision, backend
+
+    @classmethod
+    def open(cls, path: Path, facts: ModelFacts) -> Backend:
+        raise NotImplementedError
+
+    def infer(self, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
+        return self._backend.infer(inputs)
+
+    def close(self) -> None:
+        pass
 
 
 def test_both_models_are_half_precision_and_small_enough() -> None:

@@ -13,10 +13,12 @@ from fer_edge.engine import backends
 from fer_edge.engine.backends import BACKENDS, FakeBackend, choose_backend, open_backend
 from fer_edge.engine.engine_file import to_bytes
 from fer_edge.engine.errors import BackendUnavailable, BadInput, InputNotFound
+from fer_edge.engine.model import InputFacts
+from fer_edge.engine.preprocess import face_inputs, network_input
 
 from ..scripted import detector_facts, expression_facts
 from ..test_engine_file import ENGINE
-from ..tiny_models import write_detector, write_expression
+from ..tiny_models import write_detector, write_expression, write_mirror
 
 installed = pytest.mark.parametrize(
     "name",
@@ -142,3 +144,41 @@ def test_an_engine_is_told_from_a_broken_onnx_file(tmp_path: Path) -> None:
     path.write_bytes(to_bytes(expression_facts(), ENGINE, b"code"))
     with pytest.raises(BackendUnavailable, match=r"m\.engine: a TensorRT engine.*ONNX file"):
         open_backend(path)
+
+
+@installed
+@pytest.mark.parametrize("size", [(480, 640), (33, 1), (32, 32)])
+@pytest.mark.parametrize("colour", ["rgb", "bgr"])
+def test_whole_frames_are_seen_as_the_oracle_prepares_them(
+    name: str, size: tuple[int, int], colour: str, tmp_path: Path
+) -> None:
+    facts = detector_facts(
+        input=InputFacts(
+            "image", 32, 32, colour, "tf1_bilinear", (120.0, 110.0, 100.0), (1 / 60, 1 / 50, 1 / 40)
+        )
+    )
+    frame = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
+    with open_backend(write_mirror(tmp_path / "m.onnx", facts), name) as backend:
+        seen = backend.infer_frame(frame)["boxes"]
+        expected = network_input(frame, facts.input)
+        np.testing.assert_allclose(backend.infer({"image": expected})["boxes"], expected, atol=0.02)
+        # Half a grey level of rounding, and bf16 keeps eight binary digits.
+        np.testing.assert_allclose(seen, expected, atol=0.5 / 40 + 0.02)
+        assert backend.infer_frame(frame)["boxes"] is not seen
+
+
+@installed
+@pytest.mark.parametrize("count", [1, 5])
+def test_faces_are_seen_as_the_oracle_prepares_them(name: str, count: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(count)
+    frame = rng.integers(0, 256, (60, 80, 3)).astype(np.uint8)
+    corners = rng.uniform(-10, 60, (count, 2))
+    boxes = np.concatenate([corners, rng.uniform(2, 40, (count, 2))], axis=1).astype(np.float32)
+    with open_backend(write_expression(tmp_path / "e.onnx"), name) as backend:
+        facts = backend.facts
+        assert facts.expression is not None
+        inputs = face_inputs(frame, boxes, facts.input, facts.expression.crop_scale)
+        expected = backend.infer({"face": inputs})["probabilities"]
+        actual = backend.infer_faces(frame, boxes)["probabilities"]
+        # 64 levels off by half at most, through weights of 0.01.
+        np.testing.assert_allclose(actual, expected, atol=0.03)
