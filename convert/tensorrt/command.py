@@ -12,12 +12,17 @@ from fer_edge.engine.engine_file import EngineFacts, to_bytes
 from fer_edge.engine.errors import BackendUnavailable, BadInput, OutputNotWritable
 from fer_edge.engine.model import ModelFacts, read_facts
 from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.tensorrt.build import build_engine
+from fer_edge.engine.tensorrt.gpu import present_gpu
+from fer_edge.engine.tensorrt.libraries import Library, load_library
+from fer_edge.engine.tensorrt.options import (
+    DEFAULT_BATCH,
+    EngineOptions,
+    parse_batch,
+    parse_capabilities,
+)
 
 from ..conversion import Step
-from .build import build_engine
-from .gpu import present_gpu
-from .libraries import Library, load_library
-from .options import DEFAULT_BATCH, EngineOptions, parse_batch, parse_capabilities
 
 
 def engine_options(args: argparse.Namespace) -> EngineOptions:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from fer_edge.convert.tensorrt.gpu import present_gpu
-from fer_edge.convert.tensorrt.libraries import Library, load_library
 from fer_edge.engine.errors import BackendUnavailable, BadInput
+from fer_edge.engine.tensorrt.gpu import present_gpu
+from fer_edge.engine.tensorrt.libraries import Library, load_library
 
 
 class Config:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from fer_edge.engine.engine_file import PRODUCTS, Target
-from fer_edge.engine.errors import BackendUnavailable, BadInput
+from ..engine_file import PRODUCTS, Target
+from ..errors import BackendUnavailable, BadInput
 
 _MODULES: dict[Target, tuple[str, str]] = {
     "tensorrt": ("tensorrt", "install NVIDIA's TensorRT for this machine"),

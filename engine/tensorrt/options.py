@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_edge.engine.engine_file import PRODUCTS, Target
-from fer_edge.engine.errors import BadInput
+from ..engine_file import PRODUCTS, Target
+from ..errors import BadInput
 
 DEFAULT_BATCH = (1, 4, 16)
 MAX_BATCH = 256

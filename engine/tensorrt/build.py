@@ -6,10 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from fer_edge.engine.errors import BadInput, OutputNotWritable
-from fer_edge.engine.model import ModelFacts
-from fer_edge.engine.outputs import PendingFile
-
+from ..errors import BadInput, OutputNotWritable
+from ..model import ModelFacts
+from ..outputs import PendingFile
 from .libraries import Library
 from .options import EngineOptions
 

@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 
 from fer_edge.convert.cli import main
-from fer_edge.convert.tensorrt.build import build_engine, check_precision, network_precision
 from fer_edge.convert.tensorrt.command import prepare
-from fer_edge.convert.tensorrt.libraries import load_library
-from fer_edge.convert.tensorrt.options import EngineOptions
 from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.engine_file import read_engine
-from fer_edge.engine.errors import BackendUnavailable, BadInput
+from fer_edge.engine.errors import BackendUnavailable
 from fer_edge.engine.model import read_facts
+from fer_edge.engine.tensorrt.options import EngineOptions
 from fer_edge.models.keras_backend import import_keras
 
 from ...conftest import REPOSITORY
@@ -73,40 +71,6 @@ def test_the_batch_is_that_of_the_option(tmp_path: Path) -> None:
     words = [onnx, "--target", "tensorrt-rtx", "--sm", "89", "-o", tmp_path / "m.engine"]
     assert build([*words, "--batch", "1:2:5", "--workspace", "64"]) == 0
     assert read_engine(tmp_path / "m.engine").engine.batch == (1, 2, 5)
-
-
-def test_a_network_that_is_not_what_it_says_is_refused() -> None:
-    onnx = shipped_weights(EXPRESSION_FILE).read_bytes()
-    library = load_library("tensorrt-rtx")
-    options = EngineOptions("tensorrt-rtx", capabilities=("8.6",))
-    from dataclasses import replace
-
-    lies = replace(read_facts(shipped_weights(EXPRESSION_FILE)), precision="fp32")
-    with pytest.raises(BadInput, match=r"asked for fp32, .* in fp16"):
-        build_engine(onnx, lies, library, options)
-
-
-def test_precision_is_counted_by_layer() -> None:
-    log = trt.Logger(trt.Logger.ERROR)
-    builder = trt.Builder(log)
-    network = builder.create_network(load_library("tensorrt-rtx").network_flags())
-    assert trt.OnnxParser(network, log).parse(shipped_weights(DETECTOR_FILE).read_bytes())
-    found = network_precision(network)
-    assert found == {"fp16": 47}
-    check_precision(found, "fp16", "m")
-    with pytest.raises(BadInput, match="1 in fp16, 2 in fp32"):
-        check_precision({"fp32": 2, "fp16": 1}, "fp16", "m")
-    check_precision({"int8": 45, "fp16": 2}, "int8", "m")
-    for fallen in ({"fp16": 47}, {"int8": 46, "fp32": 1}):
-        with pytest.raises(BadInput, match="asked for int8"):
-            check_precision(fallen, "int8", "m")
-
-
-def test_the_vendor_s_reason_is_passed_on() -> None:
-    facts = read_facts(shipped_weights(EXPRESSION_FILE))
-    options = EngineOptions("tensorrt-rtx", capabilities=("8.6",))
-    with pytest.raises(BadInput, match="TensorRT-RTX refuses the network: "):
-        build_engine(b"no network", facts, load_library("tensorrt-rtx"), options)
 
 
 def test_without_a_gpu_one_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_edge.convert.tensorrt.options import EngineOptions, parse_batch, parse_capabilities
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.tensorrt.options import EngineOptions, parse_batch, parse_capabilities
 
 
 @given(st.lists(st.integers(1, 256), min_size=3, max_size=3).map(sorted))

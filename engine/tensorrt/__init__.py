@@ -1,0 +1,1 @@
+"""Engines out of ONNX files, and engines that run."""
