@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from fer_edge.engine.errors import BadInput
-from fer_edge.engine.model import DetectorFacts, ModelFacts
+from fer_edge.engine.model import DetectorFacts, ModelFacts, sha256_of
 
 from .conversion import Conversion, Options, Step, parameters
-from .facts import converter_version, detector_labels, sha256_of
+from .facts import converter_version, detector_labels
 from .frozen_ssd import FrozenSSD, read_graph, understand
 from .precision import to_half
 from .rewrite import clean_up, operators

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from fer_edge.engine.errors import BadInput
-from fer_edge.engine.model import ExpressionFacts, InputFacts, ModelFacts
+from fer_edge.engine.model import ExpressionFacts, InputFacts, ModelFacts, sha256_of
 from fer_edge.engine.types import Floats
 
 from .conversion import Conversion, Options, Step, parameters
-from .facts import converter_version, expression_labels, sha256_of
+from .facts import converter_version, expression_labels
 from .keras_model import KerasFile, KerasNetwork, load, read_keras_file
 from .onnx_from_tensorflow import onnx_from_graph_def
 from .precision import to_half

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -10,11 +9,6 @@ from pathlib import Path
 
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.engine.model import FER2013_LABELS
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def converter_version() -> str:

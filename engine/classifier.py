@@ -41,4 +41,8 @@ class ExpressionClassifier:
         """
         if not len(boxes):
             return np.empty((0, len(self.labels)), np.float32)
+        return self._probabilities(image, boxes)
+
+    def _probabilities(self, image: Image, boxes: Boxes) -> Floats:
+        """The network's answer to one face or more."""
         return self._backend.infer_faces(image, boxes)[self._facts.probabilities_output]

@@ -50,10 +50,10 @@ def build_parser() -> argparse.ArgumentParser:
     source.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
 
     models = parser.add_argument_group("models")
-    models.add_argument("--detector", type=Path, metavar="ONNX", help="default: the shipped one")
-    models.add_argument("--expression", type=Path, metavar="ONNX", help="default: the shipped one")
+    models.add_argument("--detector", type=Path, metavar="MODEL", help="default: the shipped one")
+    models.add_argument("--expression", type=Path, metavar="MODEL", help="default: the shipped one")
     models.add_argument("--no-expression", action="store_true", help="find faces only")
-    models.add_argument("--backend", default="auto", help="auto, openvino or onnxruntime")
+    models.add_argument("--backend", default="auto", help="auto, openvino, onnxruntime or tensorrt")
     models.add_argument(
         "--list-backends", action="store_true", help="say what is installed, and exit"
     )

@@ -52,7 +52,7 @@ class Detector:
 
     def __call__(self, image: Image) -> Detections:
         """Find the faces of a BGR uint8 frame `(h, w, 3)`."""
-        outputs = self._backend.infer_frame(image)
+        outputs = self._outputs(image)
         corners = outputs[self._facts.boxes_output][0]
         scores = outputs[self._facts.scores_output][0, :, self._column]
         likely = scores > self._min_score
@@ -61,6 +61,10 @@ class Detector:
         least, largest = self._aspect
         shaped = (boxes[:, 2] >= least * boxes[:, 3]) & (boxes[:, 2] <= largest * boxes[:, 3])
         return suppress(boxes[shaped], scores[likely][shaped], self._facts)
+
+    def _outputs(self, image: Image) -> dict[str, Floats]:
+        """The network's answer to a frame."""
+        return self._backend.infer_frame(image)
 
 
 def suppress(boxes: Boxes, scores: Floats, facts: DetectorFacts) -> Detections:

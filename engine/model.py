@@ -8,6 +8,7 @@ single output number belongs here.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mmap
 from collections.abc import Iterator
@@ -201,6 +202,15 @@ def read_facts(path: Path) -> ModelFacts:
             f"{path}: an ONNX file without fer-edge facts; convert the original with fer-convert"
         )
     return ModelFacts.from_json(properties[METADATA_KEY], str(path))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 # ModelProto.metadata_props is field 14, a repeated StringStringEntryProto whose

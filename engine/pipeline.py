@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .backends import Backend, open_backend
+from .backends import Backend
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .detector import Detector
 from .scheduler import Schedule
 from .sources import Feed, open_source
+from .stages import Stages, open_stages
 from .tracking import FaceTracker, open_tracker
 from .types import Face, Frame, FrameResult, Image
 
@@ -31,7 +32,7 @@ class Pipeline:
         tracker: keeps them between detections.
         schedule: decides between the two.
         classifier: names expressions; None leaves them out.
-        backends: closed together with the pipeline.
+        models: closed together with the pipeline.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Pipeline:
         tracker: FaceTracker,
         schedule: Schedule,
         classifier: ExpressionClassifier | None = None,
-        backends: tuple[Backend, ...] = (),
+        models: tuple[Backend | Stages, ...] = (),
     ) -> None:
         self.source = source
         self._detector = detector
@@ -50,8 +51,8 @@ class Pipeline:
         self._classifier = classifier
         self._since_detection: int | None = None
         self._closing = ExitStack()
-        for backend in backends:
-            self._closing.callback(backend.close)
+        for model in models:
+            self._closing.callback(model.close)
         self._closing.callback(source.close)
 
     @classmethod
@@ -75,17 +76,14 @@ class Pipeline:
             if not isinstance(feed, Feed):
                 feed = open_source(str(feed), config.delivery)
             opened.callback(feed.close)
-            backends = [opened.enter_context(open_backend(config.detector_path, config.backend))]
-            if config.classify:
-                second = open_backend(config.expression_path, config.backend)
-                backends.append(opened.enter_context(second))
+            stages = opened.enter_context(open_stages(config))
             pipeline = cls(
-                feed,
-                Detector(backends[0], config.min_score),
+                stages.feeding(feed),
+                stages.detector,
                 open_tracker(config.tracker),
                 Schedule(config.detect_every),
-                ExpressionClassifier(backends[1]) if config.classify else None,
-                tuple(backends),
+                stages.classifier,
+                (stages,),
             )
             opened.pop_all()
             return pipeline

@@ -41,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
             clock, faces, failure = _loop(pipeline, sinks, progress, args.max_frames)
         pipeline.close()
         if not args.quiet:
-            print(describe(clock.summary(feed.captured, feed.dropped, faces)), file=sys.stderr)
+            source = pipeline.source
+            summary = clock.summary(source.captured, source.dropped, faces)
+            print(describe(summary), file=sys.stderr)
     if failure is not None:
         raise failure
     return 0

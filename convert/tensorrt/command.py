@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from fer_edge.engine.engine_file import EngineFacts, to_bytes
+from fer_edge.engine.cuda.gpu import GPU, present_gpu
 from fer_edge.engine.errors import BackendUnavailable, BadInput, OutputNotWritable
-from fer_edge.engine.model import ModelFacts, read_facts
+from fer_edge.engine.model import read_facts
 from fer_edge.engine.outputs import PendingFile
-from fer_edge.engine.tensorrt.build import build_engine
-from fer_edge.engine.tensorrt.gpu import present_gpu
+from fer_edge.engine.tensorrt.engine_build import engine_bytes
 from fer_edge.engine.tensorrt.libraries import Library, load_library
 from fer_edge.engine.tensorrt.options import (
     DEFAULT_BATCH,
@@ -49,14 +47,12 @@ class Job:
     Attributes:
         options: what the user chose.
         library: that shall run the engine.
-        capabilities: of the GPUs to build for.
-        gpu: name of the GPU at hand; None where others were named.
+        gpu: the GPU at hand; None where others were named.
     """
 
     options: EngineOptions
     library: Library
-    capabilities: tuple[str, ...]
-    gpu: str | None
+    gpu: GPU | None
 
 
 def prepare(options: EngineOptions) -> Job:
@@ -67,14 +63,14 @@ def prepare(options: EngineOptions) -> Job:
     """
     library = load_library(options.target)
     if options.capabilities:
-        return Job(options, library, options.capabilities, None)
+        return Job(options, library, None)
     gpu = present_gpu()
     if gpu is None:
         remedy = "name the GPUs to build for, as --sm 75,86,89,120"
         if options.target == "tensorrt":
             remedy = "build on the machine that shall run it, or take --target tensorrt-rtx"
         raise BackendUnavailable(f"no NVIDIA GPU or driver here: {remedy}")
-    return Job(options, library, (gpu.capability,), gpu.name)
+    return Job(options, library, gpu)
 
 
 def build(job: Job, onnx: Path, output: Path, step: Step, quiet: bool) -> None:
@@ -88,7 +84,7 @@ def build(job: Job, onnx: Path, output: Path, step: Step, quiet: bool) -> None:
         quiet: whether to say nothing of the outcome.
 
     Raises:
-        BadInput: see `build_engine`.
+        BadInput: see `engine_bytes`.
         OutputNotWritable: the engine cannot be written.
     """
     started = perf_counter()
@@ -98,10 +94,9 @@ def build(job: Job, onnx: Path, output: Path, step: Step, quiet: bool) -> None:
     pending = PendingFile(output)
     try:
         with step(f"building the engine with {library.product} {library.version}"):
-            payload = build_engine(content, facts, library, job.options)
-        about = _facts(job, onnx.name, content, facts)
+            about, data = engine_bytes(onnx.name, content, facts, library, job.options, job.gpu)
         try:
-            pending.path.write_bytes(to_bytes(facts, about, payload))
+            pending.path.write_bytes(data)
         except OSError as error:
             raise OutputNotWritable(f"{output}: cannot be written ({error.strerror})") from error
         pending.commit()
@@ -114,21 +109,6 @@ def build(job: Job, onnx: Path, output: Path, step: Step, quiet: bool) -> None:
             f"{', '.join(about.compute_capabilities)}, {output.stat().st_size / 1e6:.1f} MB, "
             f"in {perf_counter() - started:.1f} s"
         )
-
-
-def _facts(job: Job, name: str, content: bytes, facts: ModelFacts) -> EngineFacts:
-    return EngineFacts(
-        target=job.options.target,
-        version=job.library.version,
-        precision=facts.precision,
-        onnx_name=name,
-        onnx_sha256=hashlib.sha256(content).hexdigest(),
-        compute_capabilities=job.capabilities,
-        gpu=job.gpu,
-        batch=job.options.batch if facts.kind == "expression" else (1, 1, 1),
-        version_compatible=job.options.version_compatible,
-        hardware_compatible=job.options.hardware_compatible,
-    )
 
 
 def check_source(onnx: Path, precision: str | None) -> None:

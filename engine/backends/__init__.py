@@ -10,7 +10,7 @@ from typing import cast
 
 from ..engine_file import is_engine
 from ..errors import BackendUnavailable
-from ..model import read_facts
+from ..model import sha256_of
 from .base import Backend
 from .fake import FakeBackend
 
@@ -23,39 +23,56 @@ class BackendEntry:
 
     Attributes:
         target: `module:class`, relative to this package.
-        library: the module that must be importable.
-        distribution: the name it is installed under.
+        libraries: (module, the name it is installed under) of those of which one must be
+            importable.
         install: the command that brings it.
         use: what it is for, in a few words.
+        also: modules that must be importable too.
     """
 
     target: str
-    library: str
-    distribution: str
+    libraries: tuple[tuple[str, str], ...]
     install: str
     use: str
+    also: tuple[str, ...] = ()
 
     def installed_version(self) -> str | None:
-        """The version of the library, or None where it is missing."""
-        if find_spec(self.library) is None:
+        """The version of the library, or None where something is missing."""
+        if any(find_spec(module) is None for module in self.also):
             return None
-        try:
-            return metadata.version(self.distribution)
-        except metadata.PackageNotFoundError:
-            return "unknown version"
+        for module, distribution in self.libraries:
+            if find_spec(module) is not None:
+                try:
+                    return metadata.version(distribution)
+                except metadata.PackageNotFoundError:
+                    return "unknown version"
+        return None
 
 
-# In the order in which `auto` tries them.
+# In the order in which `auto` tries them, but for TensorRT: see `choose_backend`.
 BACKENDS: dict[str, BackendEntry] = {
     "openvino": BackendEntry(
-        ".openvino:OpenVINOBackend", "openvino", "openvino", "pip install openvino", "CPU, default"
+        ".openvino:OpenVINOBackend",
+        (("openvino", "openvino"),),
+        "pip install openvino",
+        "CPU, default",
     ),
     "onnxruntime": BackendEntry(
         ".onnxruntime:ONNXRuntimeBackend",
-        "onnxruntime",
-        "onnxruntime",
+        (("onnxruntime", "onnxruntime"),),
         "pip install 'fer-edge[onnxruntime]'",
         "CPU, portable; CUDA with onnxruntime-gpu",
+    ),
+    "tensorrt": BackendEntry(
+        ".tensorrt:TensorRTBackend",
+        (
+            ("tensorrt", "tensorrt"),
+            ("tensorrt_rtx", "tensorrt-rtx-cu12"),
+            ("tensorrt_lean", "tensorrt-lean-cu12"),
+        ),
+        "pip install 'fer-edge[tensorrt]' or 'fer-edge[tensorrt-rtx]' and pycuda",
+        "NVIDIA GPU",
+        also=("pycuda",),
     ),
 }
 
@@ -64,31 +81,42 @@ def open_backend(path: Path, name: str = "auto") -> Backend:
     """Open a converted model.
 
     Args:
-        path: an ONNX file written by fer-convert.
-        name: a key of `BACKENDS`, or `auto` for the first one installed.
+        path: an ONNX or engine file written by fer-convert.
+        name: a key of `BACKENDS`, or `auto`; see `choose_backend`.
 
     Raises:
         InputNotFound: no file at `path`.
         BadInput: a file that fer-convert did not write, or that cannot be loaded.
         BackendUnavailable: the library is not installed, or no such backend.
     """
-    entry = BACKENDS[choose_backend(name)]
-    if is_engine(path):
+    chosen = choose_backend(name, path)
+    entry = BACKENDS[chosen]
+    if is_engine(path) and chosen != "tensorrt":
         raise BackendUnavailable(
-            f"{path}: a TensorRT engine, which no backend here runs; give the ONNX file it was "
-            "built from"
+            f"{path}: a TensorRT engine, which {chosen} does not run; take --backend tensorrt, "
+            "or the ONNX file it was built from"
         )
-    facts = read_facts(path)
     module, _, class_name = entry.target.partition(":")
     backend = cast(type[Backend], getattr(import_module(module, __package__), class_name))
-    return backend.open(path, facts)
+    return backend.open(path)
 
 
-def choose_backend(name: str = "auto") -> str:
-    """Return the key of the backend to use; see `open_backend` for its errors."""
+def choose_backend(name: str = "auto", path: Path | None = None) -> str:
+    """Return the key of the backend to use.
+
+    `auto` takes TensorRT for an engine, and for an ONNX file of which an engine is in the
+    user's cache, on a machine that can run it; else the first of the others that is installed.
+
+    Raises:
+        BackendUnavailable: the library is not installed, or no such backend.
+    """
     if name == "auto":
+        if path is not None and is_engine(path):
+            return choose_backend("tensorrt")
+        if path is not None and _has_engine_ready(path):
+            return "tensorrt"
         for key, entry in BACKENDS.items():
-            if entry.installed_version():
+            if key != "tensorrt" and entry.installed_version():
                 return key
         raise BackendUnavailable("no inference backend is installed: pip install openvino")
     if name not in BACKENDS:
@@ -96,3 +124,15 @@ def choose_backend(name: str = "auto") -> str:
     if BACKENDS[name].installed_version() is None:
         raise BackendUnavailable(f"backend {name} is not installed: {BACKENDS[name].install}")
     return name
+
+
+def _has_engine_ready(path: Path) -> bool:
+    """Whether this machine has all that runs a model on its GPU without building first."""
+    if BACKENDS["tensorrt"].installed_version() is None or not path.is_file():
+        return False
+    from ..cuda.gpu import present_gpu
+    from ..tensorrt.cache import has_engine_of
+
+    if not has_engine_of(path, sha256_of(path)):
+        return False
+    return present_gpu() is not None

@@ -26,11 +26,12 @@ class Backend(ABC):
 
     @classmethod
     @abstractmethod
-    def open(cls, path: Path, facts: ModelFacts) -> Backend:
+    def open(cls, path: Path) -> Backend:
         """Load the model at `path`.
 
         Raises:
-            BadInput: the vendor's library refuses the file.
+            InputNotFound: no file there.
+            BadInput: fer-convert did not write it, or the vendor's library refuses it.
         """
 
     @abstractmethod

@@ -29,7 +29,7 @@ class FakeBackend(Backend):
         self._script = script
 
     @classmethod
-    def open(cls, path: Path, facts: ModelFacts) -> FakeBackend:
+    def open(cls, path: Path) -> FakeBackend:
         """Refuse: a script is no file."""
         raise BackendUnavailable(f"{path}: the fake backend is built from a script, not a file")
 

@@ -9,7 +9,7 @@ from typing import Any
 import onnxruntime
 
 from ..errors import BadInput
-from ..model import ModelFacts
+from ..model import ModelFacts, read_facts
 from ..types import Floats
 from .base import Backend
 
@@ -29,8 +29,9 @@ class ONNXRuntimeBackend(Backend):
         self._names = [output.name for output in session.get_outputs()]
 
     @classmethod
-    def open(cls, path: Path, facts: ModelFacts) -> ONNXRuntimeBackend:
+    def open(cls, path: Path) -> ONNXRuntimeBackend:
         """Load the model at `path`; see `Backend.open`."""
+        facts = read_facts(path)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         try:

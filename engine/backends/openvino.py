@@ -11,7 +11,7 @@ import openvino
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from ..errors import BadInput
-from ..model import InputFacts, ModelFacts
+from ..model import InputFacts, ModelFacts, read_facts
 from ..preprocess import network_pixels
 from ..types import Floats, Image
 from .base import Backend
@@ -39,9 +39,9 @@ class OpenVINOBackend(Backend):
             self._arrays = _request(path, self.precision, None)
 
     @classmethod
-    def open(cls, path: Path, facts: ModelFacts) -> OpenVINOBackend:
+    def open(cls, path: Path) -> OpenVINOBackend:
         """Load the model at `path`; see `Backend.open`."""
-        return cls(path, facts)
+        return cls(path, read_facts(path))
 
     def infer(self, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
         """Run the network once; see `Backend.infer`."""

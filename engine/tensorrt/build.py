@@ -10,6 +10,7 @@ from ..errors import BadInput, OutputNotWritable
 from ..model import ModelFacts
 from ..outputs import PendingFile
 from .libraries import Library
+from .log import open_log
 from .options import EngineOptions
 
 # Layers whose types decide the speed, by the names of both products.
@@ -34,7 +35,7 @@ def build_engine(onnx: bytes, facts: ModelFacts, library: Library, options: Engi
             the network has not the precision that its facts say.
     """
     trt = library.module
-    log = _Log.of(trt)
+    log = open_log(trt)
     builder = trt.Builder(log)
     if builder is None:
         raise BadInput(f"{library.product} cannot start: {log.reason()}")
@@ -121,23 +122,3 @@ def _save_timing_cache(cache: Any, path: Path) -> None:
     except OSError as error:
         raise OutputNotWritable(f"{path}: cannot be written ({error.strerror})") from error
     pending.commit()
-
-
-class _Log:
-    """Makes loggers that keep the vendor's errors to themselves until somebody asks."""
-
-    @staticmethod
-    def of(trt: Any) -> Any:
-        class Log(trt.ILogger):  # type: ignore[misc]
-            def __init__(self) -> None:
-                trt.ILogger.__init__(self)
-                self.errors: list[str] = []
-
-            def log(self, severity: Any, message: str) -> None:
-                if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                    self.errors.append(" ".join(message.split()))
-
-            def reason(self) -> str:
-                return self.errors[0][:300] if self.errors else "it does not say why"
-
-        return Log()

@@ -1,26 +1,29 @@
 """TensorRT in its versions: everything that differs between them is here.
 
-| version | typed by | other GPUs | timing cache |
-| --- | --- | --- | --- |
-| TensorRT 8.6 | builder flags, obeyed where the graph says so | no | yes |
-| TensorRT 10 | the graph (a flag asks for it) | no | yes |
-| TensorRT 11 | the graph, always | no | yes |
-| TensorRT-RTX 1 | the graph (a flag asks for it) | by list | no-op |
+| version | typed by | other GPUs | timing cache | CUDA graphs |
+| --- | --- | --- | --- | --- |
+| TensorRT 8.6 | builder flags, obeyed where the graph says so | no | yes | ours |
+| TensorRT 10 | the graph (a flag asks for it) | no | yes | ours |
+| TensorRT 11 | the graph, always | no | yes | ours |
+| TensorRT-RTX 1 | the graph (a flag asks for it) | by list | no-op | its own |
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from ..engine_file import PRODUCTS, Target
 from ..errors import BackendUnavailable, BadInput
 
-_MODULES: dict[Target, tuple[str, str]] = {
+# Module, and how it is installed; in the order in which the runtime looks for one.
+LIBRARIES: dict[Target, tuple[str, str]] = {
     "tensorrt": ("tensorrt", "install NVIDIA's TensorRT for this machine"),
     "tensorrt-rtx": ("tensorrt_rtx", "pip install 'fer-edge[tensorrt-rtx]'"),
 }
+LEAN_MODULE = "tensorrt_lean"
 LEAST_VERSION = {"tensorrt": (8, 6), "tensorrt-rtx": (1, 0)}
 
 
@@ -86,18 +89,54 @@ class Library:
         for index, name in enumerate(names):
             config.set_compute_capability(known[name], index)
 
+    @property
+    def records_graphs(self) -> bool:
+        """Whether runs may be recorded; TensorRT-RTX compiles kernels while it runs."""
+        return self.target != "tensorrt-rtx"
+
+    def new_context(self, engine: Any) -> Any:
+        """An execution context of an engine; None where the GPU's memory does not suffice."""
+        if self.records_graphs or not hasattr(engine, "create_runtime_config"):
+            return engine.create_execution_context()
+        config = engine.create_runtime_config()
+        # It records by itself, once the kernels for a shape are compiled.
+        config.cuda_graph_strategy = self.module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+        return engine.create_execution_context(config)
+
 
 def load_library(target: Target) -> Library:
-    """Import a TensorRT.
+    """Import a TensorRT that builds and runs.
 
     Raises:
         BackendUnavailable: it is not installed, or too old.
     """
-    name, install = _MODULES[target]
+    name, install = LIBRARIES[target]
+    return _library(target, name, install)
+
+
+def load_runtime(target: Target, version_compatible: bool = False) -> Library:
+    """Import a TensorRT that runs engines.
+
+    Args:
+        target: of the engine.
+        version_compatible: whether the lean runtime, which cannot build, will do as well.
+
+    Raises:
+        BackendUnavailable: it is not installed, or too old.
+    """
+    try:
+        return load_library(target)
+    except BackendUnavailable:
+        if not version_compatible or find_spec(LEAN_MODULE) is None:
+            raise
+        return _library(target, LEAN_MODULE, "pip install tensorrt-lean-cu12")
+
+
+def _library(target: Target, name: str, install: str) -> Library:
     product = PRODUCTS[target]
     try:
         module = import_module(name)
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise BackendUnavailable(f"{product} is not installed: {install}") from error
     version = str(module.__version__)
     least = LEAST_VERSION[target]

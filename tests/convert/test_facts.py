@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.convert.facts import detector_labels, expression_labels, read_labels, sha256_of
+from fer_edge.convert.facts import detector_labels, expression_labels, read_labels
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import FER2013_LABELS
 
@@ -35,8 +35,3 @@ def test_seven_classes_are_those_of_fer2013_and_others_need_names() -> None:
     assert expression_labels(None, 7) == FER2013_LABELS
     with pytest.raises(BadInput, match="--labels"):
         expression_labels(None, 6)
-
-
-def test_sha256_is_that_of_the_file(tmp_path: Path) -> None:
-    (tmp_path / "abc").write_bytes(b"abc")
-    assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")

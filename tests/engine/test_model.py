@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from fer_edge.engine.errors import BadInput, InputNotFound
-from fer_edge.engine.model import METADATA_KEY, InputFacts, ModelFacts, read_facts
+from fer_edge.engine.model import METADATA_KEY, InputFacts, ModelFacts, read_facts, sha256_of
 
 from .scripted import detector_facts, expression_facts
 
@@ -92,3 +92,8 @@ def test_impossible_inputs_are_refused(change: dict[str, object]) -> None:
     facts = InputFacts("image", 8, 8, "rgb", "area", (0.0,) * 3, (1.0,) * 3)
     with pytest.raises(BadInput):
         replace(facts, **change)  # type: ignore[arg-type]
+
+
+def test_sha256_is_that_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")

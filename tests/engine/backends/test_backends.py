@@ -27,6 +27,9 @@ installed = pytest.mark.parametrize(
             name, marks=pytest.mark.skipif(not entry.installed_version(), reason=entry.install)
         )
         for name, entry in BACKENDS.items()
+        # What it takes to run an engine is held by tests/engine/gpu, and on GPUs by
+        # benchmarks/gpu_check.py.
+        if name != "tensorrt"
     ],
 )
 
@@ -120,7 +123,7 @@ def test_the_fake_backend_answers_from_its_script() -> None:
         pass
     assert fake.closed
     with pytest.raises(BackendUnavailable):
-        FakeBackend.open(Path("x.onnx"), detector_facts())
+        FakeBackend.open(Path("x.onnx"))
 
 
 def test_a_provider_without_its_device_leaves_the_model_to_the_cpu(
@@ -143,7 +146,10 @@ def test_an_engine_is_told_from_a_broken_onnx_file(tmp_path: Path) -> None:
     path = tmp_path / "m.engine"
     path.write_bytes(to_bytes(expression_facts(), ENGINE, b"code"))
     with pytest.raises(BackendUnavailable, match=r"m\.engine: a TensorRT engine.*ONNX file"):
-        open_backend(path)
+        open_backend(path, "openvino")
+    if BACKENDS["tensorrt"].installed_version() is None:
+        with pytest.raises(BackendUnavailable, match="backend tensorrt is not installed: pip"):
+            open_backend(path)
 
 
 @installed

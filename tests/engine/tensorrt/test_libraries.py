@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from fer_edge.engine.cuda.gpu import present_gpu
 from fer_edge.engine.errors import BackendUnavailable, BadInput
-from fer_edge.engine.tensorrt.gpu import present_gpu
 from fer_edge.engine.tensorrt.libraries import Library, load_library
 
 

@@ -1,0 +1,77 @@
+"""The expression model on the GPU: a kernel cuts all faces out of the frame into one batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backends.tensorrt import TensorRTBackend
+from ..classifier import ExpressionClassifier
+from ..cuda.launch import BgrFrame, face_squares, faces_launch
+from ..tensorrt.buffers import batches_of
+from ..types import Boxes, Floats, Image
+from .frames import FrameUploads
+from .inputs import kernel_precision
+
+_SQUARE_BYTES = 3 * np.dtype(np.int32).itemsize
+
+
+class GPUExpressionClassifier(ExpressionClassifier):
+    """An `ExpressionClassifier` that reads the frame which the detector had, on the GPU.
+
+    Args:
+        backend: an open engine of kind `expression`; see `has_kernel`.
+        frames: shared with the detector.
+    """
+
+    def __init__(self, backend: TensorRTBackend, frames: FrameUploads) -> None:
+        super().__init__(backend)
+        self._execution = execution = backend.execution
+        self._frames = frames
+        self._see = backend.facts.input
+        self._address, tensor = execution.input(self._see.name)
+        self._precision = kernel_precision(tensor)
+        size = execution.largest * _SQUARE_BYTES
+        with execution.device.current():
+            self._memory = execution.device.memory(size)
+            self._pinned = execution.device.pinned(size).view(np.int32).reshape(-1, 3)
+
+    def close(self) -> None:
+        """Give its own memory back; may be called twice."""
+        if self._memory is None:
+            return
+        with self._execution.device.current():
+            self._memory.free()
+        self._memory = None
+
+    def _probabilities(self, image: Image, boxes: Boxes) -> Floats:
+        execution = self._execution
+        squares = face_squares(boxes, self._facts.crop_scale)
+        parts = batches_of(len(boxes), execution.least, execution.largest)
+        rows: list[Floats] = []
+        with execution.device.current():
+            with self._frames.frame(image, "classifier", execution.stream) as frame:
+                done = 0
+                for part, (count, _) in enumerate(parts, 1):
+                    self._launch(frame, squares[done : done + count])
+                    done += count
+                    if part < len(parts):
+                        rows.append(self._run(*parts[part - 1]))
+            # The last, and mostly the only one, leaves the frame to others while it runs.
+            rows.append(self._run(*parts[-1]))
+        return np.concatenate(rows)
+
+    def _run(self, count: int, batch: int) -> Floats:
+        self._execution.run(batch)
+        return self._execution.results(batch, count)[self._facts.probabilities_output]
+
+    def _launch(self, frame: BgrFrame, squares: np.ndarray) -> None:
+        """Queue the copy of the squares, and the kernel that reads them."""
+        execution = self._execution
+        # Free to be written to: the batch before has been waited for.
+        part = self._pinned[: len(squares)]
+        part[...] = squares
+        execution.device.upload(int(self._memory), part, execution.stream)
+        launch = faces_launch(
+            frame, int(self._memory), len(squares), self._see, self._address, self._precision
+        )
+        execution.device.launch(launch, execution.stream)

@@ -1,0 +1,98 @@
+"""Which detector and classifier a run has: on the GPU where their engines are, else on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from .backends import Backend, open_backend
+from .backends.tensorrt import TensorRTBackend
+from .classifier import ExpressionClassifier
+from .config import PipelineConfig
+from .detector import Detector
+from .gpu.classifier import GPUExpressionClassifier
+from .gpu.detector import GPUDetector
+from .gpu.feed import UploadingFeed
+from .gpu.frames import FrameUploads
+from .gpu.inputs import has_kernel
+from .sources import Feed
+from .sources.base import LosslessFeed
+
+
+def _as_it_is(feed: Feed) -> Feed:
+    return feed
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of a run. A context manager.
+
+    Attributes:
+        detector: finds faces in a frame.
+        classifier: names expressions; None leaves them out.
+        close: gives the models' memory back; may be called twice.
+        feeding: makes the feed to iterate over out of the one that has the frames, which it
+            then owns.
+    """
+
+    detector: Detector
+    classifier: ExpressionClassifier | None
+    close: Callable[[], None]
+    feeding: Callable[[Feed], Feed] = _as_it_is
+
+    def __enter__(self) -> Stages:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_stages(config: PipelineConfig) -> Stages:
+    """Open the models that a configuration names.
+
+    Raises:
+        FerError: a file or backend is missing or unusable.
+    """
+    with ExitStack() as opened:
+        first = opened.enter_context(open_backend(config.detector_path, config.backend))
+        second = None
+        if config.classify:
+            second = opened.enter_context(open_backend(config.expression_path, config.backend))
+        return stages_of(first, second, config.min_score, opened)
+
+
+def stages_of(
+    first: Backend, second: Backend | None, min_score: float, opened: ExitStack
+) -> Stages:
+    """Stages of open models.
+
+    Args:
+        first: a detector.
+        second: an expression model, or None.
+        min_score: see `Detector`.
+        opened: closes the models; the stages take it over.
+
+    Raises:
+        BadInput: a model of the wrong kind.
+    """
+    frames: FrameUploads | None = None
+    detector = classifier = None
+    if isinstance(first, TensorRTBackend) and has_kernel(first.facts):
+        frames = FrameUploads(first.execution.device)
+        opened.callback(frames.close)
+        detector = GPUDetector(first, frames, min_score)
+    if isinstance(second, TensorRTBackend) and has_kernel(second.facts) and frames is not None:
+        classifier = GPUExpressionClassifier(second, frames)
+        opened.callback(classifier.close)
+    return Stages(
+        detector or Detector(first, min_score),
+        classifier or (ExpressionClassifier(second) if second is not None else None),
+        opened.pop_all().close,
+        # Without the classifier there, most frames never go to the GPU.
+        _uploading(frames) if frames is not None and classifier is not None else _as_it_is,
+    )
+
+
+def _uploading(frames: FrameUploads) -> Callable[[Feed], Feed]:
+    return lambda feed: UploadingFeed(feed, frames, ahead=isinstance(feed, LosslessFeed))

@@ -1,0 +1,55 @@
+"""A runtime that takes the stand-in for a GPU."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fer_edge.engine.cuda import device as device_module
+from fer_edge.engine.cuda.device import Device
+from fer_edge.engine.cuda.gpu import GPU
+from fer_edge.engine.engine_file import EngineFacts, to_bytes
+from fer_edge.engine.model import read_facts, sha256_of
+from fer_edge.engine.tensorrt import execution
+
+from ..cuda.cpu_gpu import StandIn, build, compiler
+from . import stand_in
+
+THIS_GPU = GPU("Stand-in", "8.6", "580.65.06")
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
+    if compiler() is None:
+        pytest.skip("there is no g++")
+    return StandIn(build(tmp_path_factory.mktemp("kernels")))
+
+
+@pytest.fixture(params=["lazy", "eager"])
+def driver(
+    request: pytest.FixtureRequest, kernels: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[stand_in.Driver]:
+    """`pycuda.driver` of a machine whose GPU is THIS_GPU, with TensorRT 10.9."""
+    driver = stand_in.Driver(kernels, request.param == "lazy")
+    monkeypatch.setattr(device_module, "_opened", Device(driver, THIS_GPU))
+    monkeypatch.setattr(execution, "capture", stand_in.capture)
+    monkeypatch.setitem(sys.modules, "tensorrt", stand_in.tensorrt(driver))
+    yield driver
+    assert driver.depth == 0, "a context was left current"
+    assert not driver.memories, "memory was not given back"
+
+
+def write_engine(onnx: Path, path: Path, batch: tuple[int, int, int] = (1, 4, 16)) -> Path:
+    """An engine that the stand-in runs."""
+    facts = read_facts(onnx)
+    about = EngineFacts(
+        target="tensorrt", version=stand_in.VERSION, precision=facts.precision,
+        onnx_name=onnx.name, onnx_sha256=sha256_of(onnx), compute_capabilities=("8.6",),
+        gpu=THIS_GPU.name, batch=batch if facts.kind == "expression" else (1, 1, 1),
+        version_compatible=False, hardware_compatible=False,
+    )  # fmt: skip
+    path.write_bytes(to_bytes(facts, about, onnx.read_bytes()))
+    return path

@@ -1,0 +1,159 @@
+"""The GPU path from file to faces, on the stand-in, against the CPU path."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_edge.engine.backends import BACKENDS, BackendEntry, open_backend
+from fer_edge.engine.classifier import ExpressionClassifier
+from fer_edge.engine.config import (
+    DETECTOR_FILE,
+    EXPRESSION_FILE,
+    PipelineConfig,
+    shipped_weights,
+)
+from fer_edge.engine.detector import Detector
+from fer_edge.engine.gpu.classifier import GPUExpressionClassifier
+from fer_edge.engine.gpu.detector import GPUDetector
+from fer_edge.engine.pipeline import Pipeline
+from fer_edge.engine.sources import open_source
+from fer_edge.engine.stages import open_stages
+
+from .conftest import write_engine
+from .stand_in import Driver
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PipelineConfig:
+    entry = BACKENDS["tensorrt"]
+    known = BackendEntry(entry.target, (("json", "pip"),), entry.install, entry.use)
+    monkeypatch.setitem(BACKENDS, "tensorrt", known)
+    return PipelineConfig(
+        detector=write_engine(shipped_weights(DETECTOR_FILE), tmp_path / "d.engine"),
+        expression=write_engine(shipped_weights(EXPRESSION_FILE), tmp_path / "e.engine"),
+        detect_every=4,
+    )
+
+
+def test_engines_are_run_on_the_gpu_and_give_what_the_cpu_gives(
+    driver: Driver, config: PipelineConfig
+) -> None:
+    on_cpu = PipelineConfig(detect_every=4, backend="onnxruntime")
+    with (
+        Pipeline.from_config("demo", config) as gpu,
+        Pipeline.from_config("demo", on_cpu) as cpu,
+    ):
+        for index, (found, expected) in enumerate(zip(gpu, cpu, strict=False)):
+            assert len(found.faces) == len(expected.faces) == 1
+            (ours,), (theirs,) = found.faces, expected.faces
+            np.testing.assert_allclose(ours.track.box, theirs.track.box, atol=1)
+            assert abs(ours.track.score - theirs.track.score) < 0.01
+            np.testing.assert_allclose(
+                list(ours.probabilities.values()), list(theirs.probabilities.values()), atol=0.02
+            )
+            if index == 8:
+                break
+        gpu.stop()
+
+
+def test_a_frame_goes_up_once_and_nothing_is_allocated_after_the_first(
+    driver: Driver, config: PipelineConfig
+) -> None:
+    frames = 9
+    with Pipeline.from_config("demo", config) as pipeline:
+        results = iter(pipeline)
+        next(results)
+        driver.log.clear()
+        for _ in range(frames - 1):
+            next(results)
+        pipeline.stop()
+    assert driver.count("allocate") == driver.count("pin") == 0
+    sizes = [entry[1] for entry in driver.log if entry[0] == "upload"]
+    assert sizes.count(640 * 480 * 3) == frames - 1
+    # Beside them only the squares of the one face.
+    assert set(sizes) == {640 * 480 * 3, 12}
+    launched = [entry[1] for entry in driver.log if entry[0] == "launch"]
+    assert launched.count("frame_from_bgr_fp32") == 2
+    assert launched.count("faces_from_bgr_fp32") == frames - 1
+    # Networks are replayed; survivors come back in one copy each.
+    assert driver.count("execute") == 0
+    assert driver.count("replay") == frames - 1 + 2
+
+
+def test_the_next_frame_is_on_its_way_while_one_is_worked_on(
+    driver: Driver, config: PipelineConfig
+) -> None:
+    with Pipeline.from_config("demo", config) as pipeline:
+        results = iter(pipeline)
+        next(results)
+        driver.log.clear()
+        next(results)
+        done = [entry for entry in driver.log if entry[0] in ("upload", "launch", "replay")]
+        # The next frame, on a stream of its own; then the squares, and what reads this frame.
+        assert [entry[0] for entry in done] == ["upload", "upload", "launch", "replay"]
+        assert done[0][1] == 640 * 480 * 3
+        assert done[0][-1] not in {entry[-1] for entry in done[1:]}
+        pipeline.stop()
+        assert list(results) == []
+        # The frame that was read ahead was not processed, and does not count.
+        assert pipeline.source.captured == 2
+        assert pipeline.source.dropped == 0
+
+
+def test_stages_agree_with_the_cpu_for_any_number_of_faces(
+    driver: Driver, config: PipelineConfig
+) -> None:
+    rng = np.random.default_rng(0)
+    with ExitStack() as stack:
+        stages = stack.enter_context(open_stages(config))
+        assert isinstance(stages.detector, GPUDetector)
+        assert isinstance(stages.classifier, GPUExpressionClassifier)
+        backend = stack.enter_context(open_backend(config.expression_path, "tensorrt"))
+        plain = stack.enter_context(open_backend(shipped_weights(EXPRESSION_FILE), "onnxruntime"))
+        for count in (0, 1, 3, 16, 17, 40):
+            image = rng.integers(0, 256, (240, 321, 3), np.uint8)
+            boxes = rng.uniform(-20, 200, (count, 4)).astype(np.float32)
+            boxes[:, 2:] = np.abs(boxes[:, 2:]) + 5
+            expected = ExpressionClassifier(plain)(image, boxes)
+            for classifier in (stages.classifier, ExpressionClassifier(backend)):
+                found = classifier(image, boxes)
+                assert found.shape == (count, 7)
+                np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_an_array_that_was_written_to_again_is_another_frame(
+    driver: Driver, config: PipelineConfig
+) -> None:
+    with open_source("demo") as source, open_stages(config) as stages:
+        image = next(iter(source)).image
+        first = stages.detector(image)
+        assert len(first) == 1
+        image[...] = 0
+        assert len(stages.detector(image)) == 0
+        boxes = first.boxes
+        dark = stages.classifier(image, boxes)  # type: ignore[misc]
+        image[...] = 255
+        assert np.abs(stages.classifier(image, boxes) - dark).max() > 1e-3  # type: ignore[misc]
+
+
+def test_frames_of_changing_sizes(driver: Driver, config: PipelineConfig) -> None:
+    rng = np.random.default_rng(1)
+    with (
+        open_stages(config) as stages,
+        open_backend(shipped_weights(DETECTOR_FILE), "onnxruntime") as backend,
+    ):
+        plain = Detector(backend, config.min_score)
+        for size in ((48, 64), (480, 640), (30, 20), (720, 1280), (720, 1280), (1, 1)):
+            image = rng.integers(0, 256, (*size, 3), np.uint8)
+            found, expected = stages.detector(image), plain(image)
+            np.testing.assert_allclose(found.boxes, expected.boxes, atol=2)
+
+
+def test_closing_twice_is_as_good_as_once(driver: Driver, config: PipelineConfig) -> None:
+    stages = open_stages(config)
+    stages.close()
+    stages.close()
