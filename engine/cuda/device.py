@@ -30,7 +30,8 @@ class Device:
     """A GPU that is ready to compute.
 
     Everything but `current` wants to be called inside `with device.current()`, which any
-    thread may do.
+    thread may do. Streams, events and pinned memory go when the last reference to them does,
+    and that has to be there, too.
 
     Attributes:
         gpu: what it is.
@@ -105,6 +106,8 @@ class Device:
             return
         with self.current():
             self._functions, self._module = {}, None
+        # Told to: left to itself, PyCUDA takes it for a context of its own making.
+        self._context.detach()
         self._context = None
 
     def _function(self, name: str) -> Any:

@@ -41,7 +41,7 @@ class GPUExpressionClassifier(ExpressionClassifier):
             return
         with self._execution.device.current():
             self._memory.free()
-        self._memory = None
+            self._memory, self._pinned = None, np.empty((0, 3), np.int32)
 
     def _probabilities(self, image: Image, boxes: Boxes) -> Floats:
         execution = self._execution

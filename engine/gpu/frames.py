@@ -62,7 +62,7 @@ class FrameUploads:
         self.count = 0
         self._lock = threading.Lock()
         with device.current():
-            self._stream = device.stream()
+            self._stream: Any = device.stream()
             self._slots = [
                 _Slot(device.event(), {stage: device.event() for stage in STAGES})
                 for _ in range(SLOTS)
@@ -98,12 +98,14 @@ class FrameUploads:
     def close(self) -> None:
         """Give all memory back; may be called twice."""
         with self.device.current(), self._lock:
+            if self._stream is None:
+                return
             self._stream.synchronize()
             for slot in self._slots:
                 if slot.memory is not None:
                     slot.memory.free()
-                slot.memory, slot.image = None, None
-                slot.pinned = np.empty(0, np.uint8)
+            # While the context is current, as PyCUDA wants it.
+            self._slots, self._stream = [], None
 
     def _slot_of(self, image: Image, stage: Stage) -> _Slot | None:
         for slot in self._slots:

@@ -14,6 +14,8 @@ from ..types import Floats
 from .buffers import Block, Tensor, block_of
 from .loading import LoadedEngine
 
+_NOTHING: npt.NDArray[np.uint8] = np.empty(0, np.uint8)
+
 
 class Execution:
     """Runs one engine. Used by one thread at a time, inside `with device.current()`.
@@ -51,7 +53,7 @@ class Execution:
                 f"{device.gpu.name}: {engine.library.product} cannot prepare the engine "
                 f"({engine.log.reason()}); is its memory full?"
             )
-        self.stream = device.stream()
+        self.stream: Any = device.stream()
         self._memory = [_memory(device, block) for block in (self._inputs, self._outputs)]
         self._given = device.pinned(max(self._inputs.size, 1))
         self._taken = device.pinned(max(self._outputs.size, 1))
@@ -124,7 +126,9 @@ class Execution:
         self._context = None
         for memory in self._memory:
             memory.free()
-        self._memory = []
+        # While the context is current, as PyCUDA wants it.
+        self._memory, self._given, self._taken = [], _NOTHING, _NOTHING
+        self.stream = None
 
     def _queue(self, batch: int) -> None:
         if batch != self._batch:

@@ -16,9 +16,9 @@ from fer_edge.engine.gpu.frames import FrameUploads, Stage
 from fer_edge.engine.model import InputFacts
 from fer_edge.engine.preprocess import network_input
 
+from ..conftest import THIS_GPU
 from ..cuda.cpu_gpu import StandIn
-from .conftest import THIS_GPU
-from .stand_in import Driver, Memory, Stream
+from ..stand_in import Driver, Memory, Stream
 
 SEE = InputFacts("image", 4, 4, "rgb", "half_pixel_bilinear", (0.0,) * 3, (1.0,) * 3)
 SIZE = 3 * 4 * 4 * 4

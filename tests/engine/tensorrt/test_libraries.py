@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from fer_edge.engine.cuda.gpu import present_gpu
 from fer_edge.engine.errors import BackendUnavailable, BadInput
-from fer_edge.engine.tensorrt.libraries import Library, load_library
+from fer_edge.engine.tensorrt.libraries import Library, load_library, load_runtime
 
 
 class Config:
@@ -74,5 +73,29 @@ def test_rtx_names_the_gpus_it_can_build_for() -> None:
         library.set_capabilities(config, ("6.1", "8.6"))
 
 
-def test_without_a_driver_there_is_no_gpu() -> None:
-    assert present_gpu("libthere-is-no-such-driver.so.1") is None
+def test_the_lean_runtime_runs_what_any_version_may_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    lean = module("10.9.0.34", {}, {})
+    lean.__spec__ = SimpleNamespace()
+    monkeypatch.setitem(sys.modules, "tensorrt_lean", lean)
+    assert load_runtime("tensorrt", version_compatible=True).module is lean
+    with pytest.raises(BackendUnavailable, match="TensorRT is not installed"):
+        load_runtime("tensorrt")
+
+
+def test_rtx_records_graphs_itself() -> None:
+    made: list[Any] = []
+    config = SimpleNamespace()
+    engine = SimpleNamespace(
+        create_runtime_config=lambda: config,
+        create_execution_context=lambda *words: made.append(words) or "context",
+    )
+    rtx = SimpleNamespace(
+        __version__="1.7.1.116", CudaGraphStrategy=IntEnum("S", {"WHOLE_GRAPH_CAPTURE": 1})
+    )
+    assert Library("tensorrt-rtx", rtx, "1.7.1.116").new_context(engine) == "context"
+    assert made == [(config,)]
+    assert config.cuda_graph_strategy.name == "WHOLE_GRAPH_CAPTURE"
+    assert not Library("tensorrt-rtx", rtx, "1.7.1.116").records_graphs
+    assert Library("tensorrt", TRT_10, "10.9.0.34").new_context(engine) == "context"
+    assert made[1] == ()

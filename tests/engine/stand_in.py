@@ -20,7 +20,7 @@ import numpy as np
 
 from fer_edge.engine.cuda.launch import Launch
 
-from ..cuda.cpu_gpu import StandIn
+from .cuda.cpu_gpu import StandIn
 
 Work = Callable[[], None]
 
@@ -129,7 +129,7 @@ class Driver:
 
     def Device(self, number: int) -> Any:  # noqa: N802
         assert number == 0
-        context = SimpleNamespace(push=self._push)
+        context = SimpleNamespace(push=self._push, detach=lambda: None)
         return SimpleNamespace(retain_primary_context=lambda: context)
 
     def Stream(self, flags: int = 0) -> Stream:  # noqa: N802

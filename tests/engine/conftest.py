@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fer_edge.engine.backends import BACKENDS
 from fer_edge.engine.cuda import device as device_module
 from fer_edge.engine.cuda.device import Device
 from fer_edge.engine.cuda.gpu import GPU
@@ -15,8 +17,8 @@ from fer_edge.engine.engine_file import EngineFacts, to_bytes
 from fer_edge.engine.model import read_facts, sha256_of
 from fer_edge.engine.tensorrt import execution
 
-from ..cuda.cpu_gpu import StandIn, build, compiler
 from . import stand_in
+from .cuda.cpu_gpu import StandIn, build, compiler
 
 THIS_GPU = GPU("Stand-in", "8.6", "580.65.06")
 
@@ -40,6 +42,13 @@ def driver(
     yield driver
     assert driver.depth == 0, "a context was left current"
     assert not driver.memories, "memory was not given back"
+
+
+@pytest.fixture
+def tensorrt_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the table of backends, which looks for distributions."""
+    entry = BACKENDS["tensorrt"]
+    monkeypatch.setitem(BACKENDS, "tensorrt", replace(entry, libraries=(("json", "pip"),), also=()))
 
 
 def write_engine(onnx: Path, path: Path, batch: tuple[int, int, int] = (1, 4, 16)) -> Path:

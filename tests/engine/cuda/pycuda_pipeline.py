@@ -1,0 +1,94 @@
+"""A whole pipeline through PyCUDA, against the CPU's; run by test_pycuda.py."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from fer_edge.engine.backends import BACKENDS
+from fer_edge.engine.config import (
+    DETECTOR_FILE,
+    EXPRESSION_FILE,
+    PipelineConfig,
+    shipped_weights,
+)
+from fer_edge.engine.cuda.device import open_device
+from fer_edge.engine.pipeline import Pipeline
+
+from ..conftest import write_engine
+from ..stand_in import tensorrt
+
+FRAMES = 8
+
+
+class AtOnce:
+    """What the scripted TensorRT wants of a driver, where everything is done at once."""
+
+    def __init__(self) -> None:
+        self.log: list[Any] = []
+        self.streams = self
+
+    def __getitem__(self, handle: int) -> Any:
+        assert isinstance(handle, int)
+        return SimpleNamespace(add=lambda work: work())
+
+    def require_context(self) -> None:
+        import pycuda.driver
+
+        assert pycuda.driver.Context.get_device() is not None
+
+    def holds(self, address: int, size: int) -> bool:
+        return address > 0
+
+
+def main(folder: Path) -> None:
+    device = open_device()
+    assert (device.gpu.name, device.gpu.capability) == ("Stand-in", "8.6")
+    sys.modules["tensorrt"] = tensorrt(AtOnce())  # type: ignore[arg-type]
+    entry = BACKENDS["tensorrt"]
+    BACKENDS["tensorrt"] = replace(entry, libraries=(("json", "pip"),))
+    config = PipelineConfig(
+        detector=write_engine(shipped_weights(DETECTOR_FILE), folder / "d.engine"),
+        expression=write_engine(shipped_weights(EXPRESSION_FILE), folder / "e.engine"),
+        detect_every=3,
+    )
+    cpu = replace(config, detector=None, expression=None, backend="onnxruntime")
+    with Pipeline.from_config("demo", config) as ours, Pipeline.from_config("demo", cpu) as theirs:
+        found = zip(ours, theirs, range(FRAMES), strict=False)
+        for mine, plain, _ in found:
+            (face,), (wanted,) = mine.faces, plain.faces
+            np.testing.assert_allclose(face.track.box, wanted.track.box, atol=1)
+            np.testing.assert_allclose(
+                list(face.probabilities.values()), list(wanted.probabilities.values()), atol=0.02
+            )
+    # Any thread may compute.
+    failures: list[BaseException] = []
+    with device.current():
+        made = [device.stream(), device.event(timing=True)]
+
+    def work() -> None:
+        try:
+            with device.current():
+                made[1].record(made[0])
+                made[0].wait_for_event(made[1])
+                made[1].synchronize()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert not failures, failures
+    with device.current():
+        made.clear()
+    print(f"{FRAMES} frames with a face, as on the CPU")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
