@@ -1,13 +1,14 @@
-// A CUDA driver without a GPU: as much of libcuda as PyCUDA calls for the runtime, on the CPU.
-// Everything is done at once, so this tells whether calls are made as PyCUDA and the driver
+// A CUDA driver without a GPU: as much of libcuda as the runtime calls, on the CPU. Everything but
+// what is recorded is done at once, so this tells whether calls are made as PyCUDA and the driver
 // want them, not whether they are ordered as they must be. Kernels are in the same library,
 // compiled through standin.h.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <string>
-#include <tuple>
+#include <vector>
 
 #include "standin.h"
 
@@ -17,6 +18,18 @@ enum { SUCCESS = 0, INVALID_VALUE = 1, NO_CONTEXT = 201, NOT_FOUND = 500, NOT_SU
 
 thread_local int depth = 0;
 std::map<std::uintptr_t, std::size_t> memories;
+
+using Work = std::vector<std::function<void()>>;
+Work* recording = nullptr;
+
+int done(std::function<void()> work) {
+    if (recording) {
+        recording->push_back(std::move(work));
+    } else {
+        work();
+    }
+    return SUCCESS;
+}
 
 using Run = void (*)(const unsigned*, const char*);
 
@@ -109,12 +122,12 @@ int cuMemFreeHost(void* address) { return std::free(address), SUCCESS; }
 int cuMemcpyHtoDAsync_v2(std::uintptr_t to, const void* from, std::size_t size, void* stream) {
     NEED_CONTEXT;
     if (!stream || !holds(to, size)) return INVALID_VALUE;
-    return std::memcpy(reinterpret_cast<void*>(to), from, size), SUCCESS;
+    return done([=] { std::memcpy(reinterpret_cast<void*>(to), from, size); });
 }
 int cuMemcpyDtoHAsync_v2(void* to, std::uintptr_t from, std::size_t size, void* stream) {
     NEED_CONTEXT;
     if (!stream || !holds(from, size)) return INVALID_VALUE;
-    return std::memcpy(to, reinterpret_cast<const void*>(from), size), SUCCESS;
+    return done([=] { std::memcpy(to, reinterpret_cast<const void*>(from), size); });
 }
 
 int cuModuleLoadDataEx(void** module, const void* text, unsigned, void*, void*) {
@@ -127,12 +140,41 @@ int cuFuncSetBlockShape(void*, int, int, int) { return SUCCESS; }
 int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
                    unsigned bz, unsigned, void* stream, void**, void** extra) {
     NEED_CONTEXT;
-    // CU_LAUNCH_PARAM_BUFFER_POINTER, buffer, ...
+    // CU_LAUNCH_PARAM_BUFFER_POINTER, buffer, CU_LAUNCH_PARAM_BUFFER_SIZE, size, end.
     if (!stream || !extra || extra[0] != reinterpret_cast<void*>(1)) return INVALID_VALUE;
-    const unsigned sizes[] = {gx, gy, gz, bx, by, bz};
-    reinterpret_cast<Run>(function)(sizes, static_cast<const char*>(extra[1]));
+    if (extra[2] != reinterpret_cast<void*>(2)) return INVALID_VALUE;
+    const std::vector<unsigned> sizes = {gx, gy, gz, bx, by, bz};
+    const auto* packed = static_cast<const char*>(extra[1]);
+    const std::vector<char> kept(packed, packed + *static_cast<std::size_t*>(extra[3]));
+    return done([=] { reinterpret_cast<Run>(function)(sizes.data(), kept.data()); });
+}
+
+// For the scripted TensorRT, whose work is recorded like any other.
+int standInQueue(void (*work)()) { return done(work); }
+
+// Graphs are lists of work; an instance is the list itself.
+int cuStreamBeginCapture_v2(void* stream, int mode) {
+    NEED_CONTEXT;
+    if (!stream || mode != 1 || recording) return INVALID_VALUE;
+    return recording = new Work, SUCCESS;
+}
+int cuStreamEndCapture(void* stream, void** graph) {
+    if (!stream || !recording) return INVALID_VALUE;
+    *graph = recording;
+    return recording = nullptr, SUCCESS;
+}
+int cuGraphInstantiateWithFlags(void** instance, void* graph, unsigned long long flags) {
+    if (!graph || flags) return INVALID_VALUE;
+    return *instance = new Work(*static_cast<Work*>(graph)), SUCCESS;
+}
+int cuGraphLaunch(void* instance, void* stream) {
+    NEED_CONTEXT;
+    if (!instance || !stream) return INVALID_VALUE;
+    for (auto& work : *static_cast<Work*>(instance)) work();
     return SUCCESS;
 }
+int cuGraphDestroy(void* graph) { return delete static_cast<Work*>(graph), SUCCESS; }
+int cuGraphExecDestroy(void* instance) { return delete static_cast<Work*>(instance), SUCCESS; }
 
 }  // extern "C"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 import threading
 from dataclasses import replace
@@ -18,7 +19,8 @@ from fer_edge.engine.config import (
     PipelineConfig,
     shipped_weights,
 )
-from fer_edge.engine.cuda.device import open_device
+from fer_edge.engine.cuda.device import Device, open_device
+from fer_edge.engine.cuda.graph import capture
 from fer_edge.engine.pipeline import Pipeline
 
 from ..conftest import write_engine
@@ -33,10 +35,16 @@ class AtOnce:
     def __init__(self) -> None:
         self.log: list[Any] = []
         self.streams = self
+        self._kept: list[Any] = []
+        self._queue = ctypes.CDLL("libcuda.so.1").standInQueue
 
     def __getitem__(self, handle: int) -> Any:
         assert isinstance(handle, int)
-        return SimpleNamespace(add=lambda work: work())
+        return SimpleNamespace(add=self._add)
+
+    def _add(self, work: Any) -> None:
+        self._kept.append(ctypes.CFUNCTYPE(None)(work))
+        assert self._queue(self._kept[-1]) == 0
 
     def require_context(self) -> None:
         import pycuda.driver
@@ -67,7 +75,38 @@ def main(folder: Path) -> None:
             np.testing.assert_allclose(
                 list(face.probabilities.values()), list(wanted.probabilities.values()), atol=0.02
             )
-    # Any thread may compute.
+    check_graphs(device)
+    check_threads(device)
+    print(f"{FRAMES} frames with a face, as on the CPU")
+
+
+def check_graphs(device: Device) -> None:
+    """What was recorded is done at each launch, and not before."""
+    with device.current():
+        memory = device.memory(16)
+        made = [device.stream(), device.pinned(16), device.pinned(16)]
+        made[2][:] = 0
+
+        def queue() -> None:
+            device.upload(int(memory), made[1], made[0])
+            device.download(made[2], int(memory), made[0])
+
+        graph = capture(made[0], queue)
+        assert not made[2].any()
+        for value in (3, 4):
+            made[1][:] = value
+            graph.launch(made[0])
+            made[0].synchronize()
+            assert (made[2] == value).all()
+        graph.close()
+        graph.close()
+        memory.free()
+        # Nothing of PyCUDA's may outlive the context.
+        made.clear()
+
+
+def check_threads(device: Device) -> None:
+    """Any thread may compute."""
     failures: list[BaseException] = []
     with device.current():
         made = [device.stream(), device.event(timing=True)]
@@ -87,7 +126,6 @@ def main(folder: Path) -> None:
     assert not failures, failures
     with device.current():
         made.clear()
-    print(f"{FRAMES} frames with a face, as on the CPU")
 
 
 if __name__ == "__main__":
