@@ -9,7 +9,9 @@ from ..engine_file import EngineFacts, to_bytes
 from ..model import ModelFacts
 from .build import build_engine
 from .libraries import Library
+from .log import open_log
 from .options import EngineOptions
+from .reached import check_reached, inspected, reached_precision
 
 
 def engine_bytes(
@@ -30,9 +32,12 @@ def engine_bytes(
         gpu: the GPU at hand, or None where `options` name others.
 
     Raises:
-        BadInput: see `build_engine`.
+        BadInput: see `build_engine`; or the engine fell back to another precision, which can
+            be seen on the GPU that it is for.
     """
     payload = build_engine(onnx, facts, library, options)
+    if gpu is not None and not options.capabilities:
+        _check_precision(payload, facts, library, options)
     about = EngineFacts(
         target=options.target,
         version=library.version,
@@ -46,3 +51,16 @@ def engine_bytes(
         hardware_compatible=options.hardware_compatible,
     )
     return about, to_bytes(facts, about, payload)
+
+
+def _check_precision(
+    payload: bytes, facts: ModelFacts, library: Library, options: EngineOptions
+) -> None:
+    """Read back what the builder made of the network."""
+    runtime = library.module.Runtime(open_log(library.module))
+    if options.version_compatible:
+        runtime.engine_host_code_allowed = True
+    engine = runtime.deserialize_cuda_engine(payload)
+    if engine is not None:
+        found = reached_precision(inspected(library.module, engine))
+        check_reached(found, facts.precision, facts.source_name)
