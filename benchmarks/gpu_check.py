@@ -32,6 +32,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -122,18 +124,23 @@ def run_apart(check: Any, args: argparse.Namespace, limit_s: float) -> dict[str,
     answer = args.work / f"{check.name}.json"
     # What the runtime keeps for its user, it keeps here.
     environment = {**os.environ, "XDG_CACHE_HOME": str(args.work / "cache")}
+    # In a session of its own, so that what it started can be ended with it.
+    process = subprocess.Popen(
+        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
     try:
-        done = subprocess.run(
-            words, env=environment, capture_output=True, text=True, timeout=limit_s, check=False
-        )
+        _, said = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
         result |= {"status": "failed", "reason": f"not done after {limit_s:.0f} s"}
     else:
         if answer.is_file():
             result |= json.loads(answer.read_text())
         else:
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            ended = f"ended with {done.returncode} before it was done: {last}"
+            last = (said.strip().splitlines() or ["it said nothing"])[-1]
+            ended = f"ended with {process.returncode} before it was done: {last}"
             result |= {"status": "failed", "reason": ended}
     return {**result, "seconds": time.perf_counter() - started}
 
@@ -156,19 +163,55 @@ def run_one(args: argparse.Namespace) -> int:
 
 def install(folder: Path, target: Path) -> dict[str, str]:
     """Install what lies in a folder, each for itself; sdists are built."""
+    target.mkdir(exist_ok=True)
+    environment = {**os.environ, **settings_of_builds(target)}
     found = {}
-    for path in sorted(folder.iterdir()):
+    # Wheels first: an sdist may need them.
+    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix != ".whl", path.name)):
         if not path.name.endswith((".whl", ".tar.gz")):
             continue
         words = [
             sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps",
-            "--no-build-isolation", "--upgrade", "--target", str(target), str(path),
+            "--no-build-isolation", "--no-cache-dir", "--upgrade", "--target", str(target),
+            str(path),
         ]  # fmt: skip
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         said = [line for line in done.stderr.splitlines() if "error" in line.lower()]
         reason = (said or done.stderr.splitlines() or ["it said nothing"])[-1]
         found[path.name] = reason if done.returncode else "installed"
     return found
+
+
+def settings_of_builds(target: Path) -> dict[str, str]:
+    """What PyCUDA's setup wants to know: where CUDA and the driver are, and to leave cuRAND out.
+
+    It reads a file in the home folder. A machine that only runs has a `libcuda.so.1` and not
+    the `libcuda.so` that a linker looks for.
+    """
+    home = target / "home"
+    home.mkdir(exist_ok=True)
+    driver = driver_path()
+    if driver is not None and not (home / "libcuda.so").exists():
+        (home / "libcuda.so").symlink_to(driver)
+    root = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+    lines = [f"CUDA_ROOT = {root!r}", f"CUDA_INC_DIR = [{root + '/include'!r}]"]
+    lines += [f"CUDADRV_LIB_DIR = [{str(home)!r}]", "CUDA_ENABLE_CURAND = False"]
+    (home / ".aksetup-defaults.py").write_text("\n".join(lines) + "\n")
+    # Optimising PyCUDA's C++ takes minutes, and nothing in it is slow.
+    return {"HOME": str(home), "CFLAGS": "-O0 -g0", "CXXFLAGS": "-O0 -g0"}
+
+
+def driver_path() -> Path | None:
+    """Where the loader finds the driver; it is not loaded, since it might take this process."""
+    folders = [Path(text) for text in os.environ.get("LD_LIBRARY_PATH", "").split(":") if text]
+    tool = shutil.which("ldconfig", path=f"{os.environ.get('PATH', '')}:/sbin:/usr/sbin")
+    listed = ""
+    if tool is not None:
+        listed = subprocess.run([tool, "-p"], capture_output=True, text=True, check=False).stdout
+    places = [line.rpartition("=> ")[2] for line in listed.splitlines()]
+    known = [Path(place) for place in places if place.endswith("/libcuda.so.1")]
+    found = [folder / "libcuda.so.1" for folder in folders] + known
+    return next((path for path in found if path.is_file()), None)
 
 
 def one_line(error: BaseException) -> str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from fer_edge.convert.cli import main as convert
 from fer_edge.engine.config import EXPRESSION_FILE, shipped_weights
+from fer_edge.models.keras_backend import import_keras
 
 from ..conftest import REPOSITORY
+from ..convert.keras_models import small
+from ..convert.ssd_graph import Recipe, write_ssd
 from ..models.tiny_faces import TINY, write_npz
 
 
@@ -36,3 +46,39 @@ def test_throughput_is_printed_with_and_without_the_loader(tmp_path: Path) -> No
         "loader alone", "step alone", "both",
     ]  # fmt: skip
     assert all("images/s" in line for line in lines)
+
+
+def test_the_cost_of_precision_is_printed_for_each(tmp_path: Path) -> None:
+    write_ssd(tmp_path / "graph.pb", Recipe())
+    small(import_keras(), (48, 48, 1)).save(tmp_path / "e.keras")
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "faces.npz", pixels=rng.integers(0, 256, (300, 48, 48), np.uint8),
+        emotion=rng.integers(0, 7, 300), usage=np.repeat([0, 1], [260, 40]),
+    )  # fmt: skip
+    (tmp_path / "photos").mkdir()
+    shutil.copy(REPOSITORY / "engine/sources/astronaut.jpg", tmp_path / "photos")
+    names = [tmp_path / name for name in ("graph.pb", "e.keras", "faces.npz", "photos")]
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for source in names[:2]:
+        for precision in ("fp32", "fp16"):
+            output, report = (
+                kept / f"{source.stem}-{precision}{end}" for end in (".onnx", ".json")
+            )
+            made = ["-o", output, "--json", report, "--precision", precision, "--quiet"]
+            assert convert(list(map(str, [source, *made]))) == 0
+    words = [REPOSITORY / "benchmarks" / "conversion_accuracy.py", *names]
+    last = ["--precisions", "fp32,fp16", "--keep", kept]
+    lines = run(*words, *last)
+    text = "\n".join(lines)
+    assert re.search(r"^  fp32  \d+ of \d+ detections .* matched, IoU", text, re.M)
+    assert "expression  on 40 faces of PublicTest" in lines
+    assert re.search(r"^  fp16  accuracy [\d.]+% \([+-]\d.\d\d points\), top-1", text, re.M)
+    if find_spec("tensorrt_rtx") is None:
+        pytest.skip("TensorRT-RTX is not installed; the rest was checked")
+    builds = run(*words[:3], "--builds", *last)
+    assert builds[0].startswith("TensorRT-RTX ")
+    assert all(
+        re.search(r"fp(32|16).*12\.0: \d+\.\d\d s \d+\.\d MB$", line) for line in builds[1:3]
+    )
