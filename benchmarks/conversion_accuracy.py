@@ -27,7 +27,12 @@ import cv2
 import numpy as np
 
 from fer_edge.engine.backends import open_backend
+from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import ModelFacts, read_facts
+from fer_edge.engine.tensorrt.build import build_engine
+from fer_edge.engine.tensorrt.find import fitted
+from fer_edge.engine.tensorrt.libraries import Library, load_library
+from fer_edge.engine.tensorrt.options import EngineOptions
 
 PRECISIONS = ("fp32", "fp16", "int8")
 GPUS = ("7.5", "8.6", "8.9", "12.0")
@@ -170,29 +175,33 @@ def classified(path: Path, faces: Faces) -> Any:
 
 def print_builds(made: dict[str, dict[str, tuple[Path, dict[str, Any]]]]) -> None:
     """Seconds and sizes of engines of TensorRT-RTX."""
-    from fer_edge.engine.tensorrt.build import build_engine
-    from fer_edge.engine.tensorrt.find import fitted
-    from fer_edge.engine.tensorrt.libraries import load_library
-    from fer_edge.engine.tensorrt.options import EngineOptions
-
     library = load_library("tensorrt-rtx")
     print(f"{library.product} {library.version}, seconds (the slowest of {BUILDS}) and MB, by SM")
     for kind, files in made.items():
         for precision, (path, _) in files.items():
             facts: ModelFacts = read_facts(path)
             content = path.read_bytes()
-            cells = []
-            for gpu in GPUS:
-                options = replace(
-                    fitted(EngineOptions("tensorrt-rtx"), facts.kind), capabilities=(gpu,)
-                )
-                times = []
-                for _ in range(BUILDS):
-                    started = time.perf_counter()
-                    payload = build_engine(content, facts, library, options)
-                    times.append(time.perf_counter() - started)
-                cells.append(f"{gpu}: {max(times):.2f} s {len(payload) / 1e6:.1f} MB")
+            options = fitted(EngineOptions("tensorrt-rtx"), facts.kind)
+            cells = [
+                build_cell(content, facts, library, replace(options, capabilities=(gpu,)))
+                for gpu in GPUS
+            ]
             print(f"  {kind:10} {precision}  {'  '.join(cells)}")
+
+
+def build_cell(content: bytes, facts: ModelFacts, library: Library, options: EngineOptions) -> str:
+    """One cell of the table."""
+    (gpu,) = options.capabilities
+    times = []
+    for _ in range(BUILDS):
+        started = time.perf_counter()
+        try:
+            payload = build_engine(content, facts, library, options)
+        except BadInput as error:
+            print(f"{gpu}: {error}", file=sys.stderr)
+            return f"{gpu}: refused"
+        times.append(time.perf_counter() - started)
+    return f"{gpu}: {max(times):.2f} s {len(payload) / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":
