@@ -40,13 +40,13 @@ class BackendEntry:
         """The version of the library, or None where something is missing."""
         if any(find_spec(module) is None for module in self.also):
             return None
-        for module, distribution in self.libraries:
-            if find_spec(module) is not None:
-                try:
-                    return metadata.version(distribution)
-                except metadata.PackageNotFoundError:
-                    return "unknown version"
-        return None
+        there = [pair for pair in self.libraries if find_spec(pair[0]) is not None]
+        for _, distribution in there:
+            try:
+                return metadata.version(distribution)
+            except metadata.PackageNotFoundError:
+                continue
+        return "unknown version" if there else None
 
 
 # In the order in which `auto` tries them, but for TensorRT: see `choose_backend`.
@@ -68,9 +68,10 @@ BACKENDS: dict[str, BackendEntry] = {
         (
             ("tensorrt", "tensorrt"),
             ("tensorrt_rtx", "tensorrt-rtx-cu12"),
+            ("tensorrt_rtx", "tensorrt-rtx-cu13"),
             ("tensorrt_lean", "tensorrt-lean-cu12"),
         ),
-        "pip install 'fer-edge[tensorrt]' or 'fer-edge[tensorrt-rtx]' and pycuda",
+        "pip install 'fer-edge[tensorrt]', or 'fer-edge[tensorrt-rtx]' pycuda",
         "NVIDIA GPU",
         also=("pycuda",),
     ),
