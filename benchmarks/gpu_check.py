@@ -20,6 +20,7 @@ The report is one JSON object:
         reason      of what did not pass, one line; else null
         seconds     that it took
         facts       what was found: times in s, rates per s, errors in the unit of the values
+    ratios      name: share of this GPU's measured copy or product speed, where both were measured
     checked     how many passed that prove something, and do not only measure
     seconds     in all
 
@@ -106,7 +107,10 @@ def run_all(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     proofs = {check.name for check in CHECKS if not check.measures}
     passed = {row["name"] for row in report["checks"] if row["status"] == "passed"}
     report["checked"] = len(passed & proofs)
+    report["ratios"] = ratios({row["name"]: row["facts"] for row in report["checks"]})
     report["seconds"] = time.perf_counter() - started
+    for name, value in report["ratios"].items():
+        print(f"    {name}: {value:.1%} of what the GPU reaches")
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
     return conclude(report)
@@ -212,6 +216,19 @@ def driver_path() -> Path | None:
     known = [Path(place) for place in places if place.endswith("/libcuda.so.1")]
     found = [folder / "libcuda.so.1" for folder in folders] + known
     return next((path for path in found if path.is_file()), None)
+
+
+def ratios(facts: dict[str, Any]) -> dict[str, float]:
+    """What kernels move and the detector computes, as shares of the measured ceilings."""
+    ceilings, found = facts.get("ceilings", {}), {}
+    if copy := ceilings.get("copy_bytes_per_s"):
+        for name, row in facts.get("kernel_times", {}).get("kernels", {}).items():
+            found[f"bytes of {name}"] = row["bytes_per_s"] / copy
+    rate = facts.get("stages", {}).get("detector_flop_per_s")
+    product = ceilings.get("fp16_flop_per_s")
+    if rate and product:
+        found["operations of the detector"] = rate / product
+    return found
 
 
 def one_line(error: BaseException) -> str:

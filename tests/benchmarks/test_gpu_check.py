@@ -64,6 +64,7 @@ def test_without_a_gpu_it_says_that_nothing_was_checked(tmp_path: Path) -> None:
         assert row["status"] == "skipped"
         assert row["reason"]
     assert report["checked"] == 0
+    assert report["ratios"] == {}
 
 
 def test_kernels_are_checked_through_the_driver(tmp_path: Path, driver: Path) -> None:
@@ -114,3 +115,16 @@ def test_arguments_of_no_use_are_told(words: list[str], message: str) -> None:
     )
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1]
+
+
+def test_rates_are_set_against_what_the_gpu_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    from gpu_check import ratios
+
+    kernels = {"kernels": {"frame": {"bytes_per_s": 1e12}}}
+    ceilings = {"copy_bytes_per_s": 4e12, "fp16_flop_per_s": 8e14}
+    found = ratios(
+        {"ceilings": ceilings, "kernel_times": kernels, "stages": {"detector_flop_per_s": 2e13}}
+    )
+    assert found == {"bytes of frame": 0.25, "operations of the detector": 0.025}
+    assert ratios({"ceilings": {}, "kernel_times": kernels}) == {}
