@@ -1,9 +1,9 @@
 """Sub-pixel position, size and tilt of all faces by inverse compositional alignment.
 
 S. Baker, I. Matthews: "Lucas-Kanade 20 Years On: A Unifying Framework", IJCV 2004, section 3.2,
-for similarity transforms: what can be computed of the template alone is computed once, and a
-step is one product of a small matrix with the pixels of a patch. Brightness and contrast are
-projected out, as in their part 3 (2003).
+for similarity transforms with gain and bias (part 3, 2003): what can be computed of the template
+alone is computed once. A face is compared block by block, and blocks that the template explains
+badly, such as a hand before the face, are trusted less (robust weights, part 2, 2003, section 4).
 """
 
 from __future__ import annotations
@@ -16,11 +16,19 @@ import numpy.typing as npt
 from ..types import Floats, Image
 from .poses import Steps
 
-# Rows of the matrix of a template: four of the step, the mean, the likeness.
-_ROWS = 6
+Reals = npt.NDArray[np.float64]
+
+# Blocks along a side of a patch.
+BLOCKS = 4
 # How far one step may go: template pixels, relative growth, radians. The approximation by
 # gradients does not hold farther out.
 LIMITS = np.array([2.0, 2.0, 0.08, 0.12])
+# Of x, y, growth, turn, gain and bias.
+_UNKNOWNS = 6
+# Residuals that many times the median cost a block half of its trust.
+_TOLERANCE = 3.0
+# Squared grey levels that noise and rounding may make, whatever the median says.
+_FLOOR = 12.0
 
 
 @dataclass(frozen=True)
@@ -29,29 +37,38 @@ class Alignment:
 
     Attributes:
         steps: float64 `(n, 4)`, from the pose of the patch to that of the face.
-        likeness: float64 `(n,)`, -1 to 1: normalised cross-correlation with the template.
+        likeness: float64 `(n,)`, 0-1: correlation of what is trusted with the template.
+        covered: float64 `(n,)`, 0-1: share of the face that is trusted.
     """
 
     steps: Steps
-    likeness: npt.NDArray[np.float64]
+    likeness: Reals
+    covered: Reals
 
 
 class Templates:
     """What each face looks like, a row a face.
 
     Args:
-        side: of the patches in pixels; the faces are in their middle.
+        side: of the patches in pixels, a multiple of `BLOCKS`; the faces are in their middle.
     """
 
     def __init__(self, side: int) -> None:
         self._side = side
         place = np.arange(side, dtype=np.float32) - (side - 1) / 2
         self._across, self._down = np.meshgrid(place, place)
-        self._weights: Floats = np.empty((0, side * side), np.float32)
-        self._patches: Floats = np.empty((0, side * side), np.float32)
-        self._matrices: Floats = np.empty((0, _ROWS, side * side), np.float32)
+        pixels = (side // BLOCKS) ** 2
+        count = BLOCKS * BLOCKS
+        self._patches: Floats = np.empty((0, side, side), np.float32)
+        self._weights: Floats = np.empty((0, side, side), np.float32)
+        # What a block of a patch is multiplied by, and its weights, squares to be weighed.
+        self._matrices: Floats = np.empty((0, count, _UNKNOWNS, pixels), np.float32)
+        self._block_weights: Floats = np.empty((0, count, pixels), np.float32)
+        # Normal equations of each block.
+        self._normal: Reals = np.empty((0, count, _UNKNOWNS, _UNKNOWNS))
+        self._trust: Reals = np.empty((0, count))
 
-    def add(self, patches: Image, sizes: npt.NDArray[np.float64]) -> None:
+    def add(self, patches: Image, sizes: Reals) -> None:
         """Append a template for each patch.
 
         Args:
@@ -61,18 +78,18 @@ class Templates:
         # Inside an ellipse, so that the background at a box's corners does not hold the face.
         half = np.maximum(sizes, 1.0)[:, :, None, None].astype(np.float32) / 2
         radius = np.hypot(self._across / half[:, 0], self._down / half[:, 1])
-        weights = np.clip((1.1 - radius) / 0.3, 0, 1).reshape(len(patches), -1)
-        weights /= weights.sum(axis=1, keepdims=True)
-        values = _normalised(patches.reshape(len(patches), -1).astype(np.float32), weights)
+        weights = np.clip((1.1 - radius) / 0.3, 0, 1)
+        weights /= weights.sum(axis=(1, 2), keepdims=True)
         self._weights = np.concatenate([self._weights, weights])
-        self._patches = np.concatenate([self._patches, values])
-        self._matrices = np.concatenate([self._matrices, self._matrix(values, weights)])
+        self._patches = np.concatenate([self._patches, patches.astype(np.float32)])
+        self._block_weights = np.concatenate([self._block_weights, _blocks(weights)])
+        self._trust = np.concatenate([self._trust, np.ones((len(patches), BLOCKS * BLOCKS))])
+        self._prepare(slice(len(self._matrices), None))
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         """Keep the templates of these rows, in their order, and forget the others."""
-        self._weights = self._weights[rows]
-        self._patches = self._patches[rows]
-        self._matrices = self._matrices[rows]
+        for name in ("patches", "weights", "matrices", "block_weights", "normal", "trust"):
+            setattr(self, f"_{name}", getattr(self, f"_{name}")[rows])
 
     def learn(self, patches: Image, rates: Floats) -> None:
         """Let each template take in its patch.
@@ -81,55 +98,69 @@ class Templates:
             patches: uint8 `(n, side, side)`, each aligned with its template.
             rates: float32 `(n,)`, 0-1: share of the new patch.
         """
-        values = _normalised(patches.reshape(len(patches), -1).astype(np.float32), self._weights)
-        self._patches += rates[:, None] * (values - self._patches)
-        self._patches = _normalised(self._patches, self._weights)
-        self._matrices = self._matrix(self._patches, self._weights)
+        self._patches += rates[:, None, None] * (patches - self._patches)
+        self._prepare(slice(0, None))
 
     def align(self, patches: Image) -> Alignment:
         """Compare each patch, uint8 `(n, side, side)`, with its template."""
-        values = patches.reshape(len(patches), -1).astype(np.float32)
-        products = np.matmul(self._matrices, values[:, :, None])[:, :, 0].astype(np.float64)
-        mean, inner = products[:, 4], products[:, 5]
+        values = _blocks(patches.astype(np.float32))
+        products = np.matmul(self._matrices, values[..., None])[..., 0].astype(np.float64)
         np.square(values, out=values)
-        squares = np.matmul(self._weights[:, None], values[:, :, None])[:, 0, 0]
-        deviation = np.sqrt(np.maximum(squares - mean**2, 1e-6))
-        # The patch is `gain` times the template, and a little of its derivatives.
-        gain = np.maximum(inner, 0.1 * deviation)[:, None]
-        steps = np.clip(-products[:, :4] / gain, -LIMITS, LIMITS)
-        return Alignment(steps, inner / deviation)
+        squares = np.einsum("nbp,nbp->nb", values, self._block_weights).astype(np.float64)
+        weights = self._normal[:, :, 5, 5]
+        for _ in range(2):
+            answer = self._solve(products)
+            fitted = np.einsum("nbij,ni,nj->nb", self._normal, answer, answer)
+            residuals = squares - 2 * np.einsum("nbi,ni->nb", products, answer) + fitted
+            self._reweigh(residuals / np.maximum(weights, 1e-9), weights)
+        answer = self._solve(products)
+        gain, bias = answer[:, 4], answer[:, 5:]
+        around = squares - 2 * bias * products[:, :, 5] + bias**2 * weights
+        power = np.maximum((self._trust * around).sum(axis=1), 1e-6)
+        unexplained = (self._trust * np.maximum(residuals, 0)).sum(axis=1) / power
+        likeness = np.sqrt(np.clip(1 - unexplained, 0, 1)) * (gain > 0)
+        slopes = answer[:, :4] / np.maximum(gain, 0.1)[:, None]
+        return Alignment(
+            np.clip(-slopes, -LIMITS, LIMITS), likeness, (self._trust * weights).sum(axis=1)
+        )
 
-    def _matrix(self, patches: Floats, weights: Floats) -> Floats:
-        """What a patch is multiplied by for its step, its mean and its likeness."""
-        count, side = len(patches), self._side
-        picture = patches.reshape(count, side, side)
+    def _solve(self, products: Reals) -> Reals:
+        """Weighted least squares over the blocks: `(n, 6)`."""
+        normal = np.einsum("nb,nbij->nij", self._trust, self._normal)
+        # A face without structure in some direction is not moved along it.
+        diagonal = np.einsum("nii->ni", normal)
+        diagonal += 1e-3 * diagonal + 1e-9
+        right = np.einsum("nb,nbi->ni", self._trust, products)
+        return np.linalg.solve(normal, right[..., None])[..., 0]
+
+    def _reweigh(self, residuals: Reals, weights: Reals) -> None:
+        """Trust blocks by their residuals a pixel, those without weight not at all."""
+        known = np.where(weights > 1e-3, np.maximum(residuals, 0), np.nan)
+        usual = np.nanmedian(known, axis=1, keepdims=True) + _FLOOR
+        self._trust = np.where(
+            weights > 1e-3, 1 / (1 + (np.nan_to_num(known) / (_TOLERANCE * usual)) ** 2), 0.0
+        )
+
+    def _prepare(self, rows: slice) -> None:
+        """Compute what depends on the templates alone."""
+        picture = self._patches[rows]
         dx, dy = np.zeros_like(picture), np.zeros_like(picture)
         dx[:, :, 1:-1] = (picture[:, :, 2:] - picture[:, :, :-2]) / 2
         dy[:, 1:-1] = (picture[:, 2:] - picture[:, :-2]) / 2
-        turn, growth = dy * self._across - dx * self._down, dx * self._across + dy * self._down
-        steepest = np.stack([dx, dy, growth, turn], axis=1).reshape(count, 4, -1)
-        # Neither brightness nor contrast may look like motion.
-        weighted = weights[:, None] * steepest
-        steepest -= weighted.sum(axis=2, keepdims=True)
-        steepest -= np.matmul(weighted, patches[:, :, None]) * patches[:, None]
-        weighted = weights[:, None] * steepest
-        hessian = np.matmul(weighted, steepest.transpose(0, 2, 1)).astype(np.float64)
-        # A face without structure in some direction is not moved along it.
-        diagonal = np.einsum("nii->ni", hessian)
-        diagonal += 1e-3 * diagonal + 1e-9
-        inverse = np.linalg.inv(hessian).astype(np.float32)
-        return np.concatenate(
-            [
-                np.matmul(inverse, weighted),
-                weights[:, None],
-                (weights * patches)[:, None],
-            ],
-            axis=1,
+        growth, turn = dx * self._across + dy * self._down, dy * self._across - dx * self._down
+        functions = np.stack(
+            [*map(_blocks, (dx, dy, growth, turn, picture)), np.ones_like(_blocks(picture))], axis=2
         )
+        matrices = functions * self._block_weights[rows][:, :, None]
+        normal = np.matmul(matrices, functions.transpose(0, 1, 3, 2)).astype(np.float64)
+        kept = rows.start
+        self._matrices = np.concatenate([self._matrices[:kept], matrices])
+        self._normal = np.concatenate([self._normal[:kept], normal])
 
 
-def _normalised(values: Floats, weights: Floats) -> Floats:
-    """Rows of weighted mean 0 and weighted variance 1."""
-    values = values - (weights * values).sum(axis=1, keepdims=True)
-    power = (weights * np.square(values)).sum(axis=1, keepdims=True)
-    return values / np.sqrt(np.maximum(power, 1e-6))
+def _blocks(pictures: Floats) -> Floats:
+    """`(n, side, side)` as `(n, blocks, pixels)`, row by row."""
+    count, side = pictures.shape[:2]
+    part = side // BLOCKS
+    split = pictures.reshape(count, BLOCKS, part, BLOCKS, part).transpose(0, 1, 3, 2, 4)
+    return split.reshape(count, BLOCKS * BLOCKS, part * part)

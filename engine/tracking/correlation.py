@@ -38,12 +38,13 @@ class Peaks:
     """The highest responses.
 
     Attributes:
-        shifts: int `(n, 2)`: x and y in template pixels, how far the face has moved.
+        shifts: float32 `(n, 2)`: x and y in template pixels, how far the face has moved; between
+            pixels by a parabola through the neighbours.
         ratios: float32 `(n,)`: peak-to-sidelobe ratios, heights over the mean of the rest in
             its standard deviations.
     """
 
-    shifts: Indices
+    shifts: Floats
     ratios: Floats
 
 
@@ -144,9 +145,14 @@ class CorrelationFilters:
         mean = (flat.sum(axis=1) - lobes.sum(axis=1)) / count
         squares = np.einsum("ij,ij->i", flat, flat) - np.einsum("ij,ij->i", lobes, lobes)
         deviation = np.sqrt(np.maximum(squares / count - mean**2, 1e-20))
-        shifts = np.stack([columns, rows], axis=1)
+        heights = flat[faces, at]
+        left, right = (responses[faces, rows, (columns + by) % side] for by in (-1, 1))
+        above, below = (responses[faces, (rows + by) % side, columns] for by in (-1, 1))
+        shifts = np.stack([columns, rows], axis=1).astype(np.float32)
         shifts[shifts >= side // 2] -= side
-        return Peaks(shifts, (flat[faces, at] - mean) / deviation)
+        shifts[:, 0] += _vertex(left, heights, right)
+        shifts[:, 1] += _vertex(above, heights, below)
+        return Peaks(shifts, (heights - mean) / deviation)
 
     def _reserve(self, count: int) -> None:
         """Make the buffers that one frame after the other is worked on in."""
@@ -155,6 +161,12 @@ class CorrelationFilters:
         self._spectra: Spectra = np.empty(shape, np.complex64)
         self._product: Spectra = np.empty(shape, np.complex64)
         self._responses: Floats = np.empty(shape, np.float32)
+
+
+def _vertex(before: Floats, peak: Floats, after: Floats) -> Floats:
+    """Where parabolas through three neighbours are highest, from the middle one."""
+    bend = 2 * peak - before - after
+    return (after - before) / (2 * np.maximum(bend, 1e-12))
 
 
 def _power(spectra: Spectra) -> Floats:

@@ -35,8 +35,8 @@ KEEP_IOU = 0.5
 # Share of a box that must be in the frame.
 LEAST_INSIDE = 0.4
 
-PSR_LOST, LIKENESS_LOST = 6.0, 0.45
-LIKENESS_KEPT = 0.6
+PSR_LOST, LIKENESS_LOST = 4.2, 0.0
+LIKENESS_KEPT = 0.7
 
 
 class KCF(Follower):
@@ -122,11 +122,11 @@ class KCF(Follower):
         aligned = step(found, first.steps)
         frame.cut(aligned, patches)
         second = self._templates.align(_middle(patches))
-        better = second.likeness >= first.likeness - 0.02
+        better = (second.likeness >= first.likeness - 0.02) & (second.likeness >= LIKENESS_KEPT) & (second.covered > 0.3)
         self._poses = np.where(better[:, None], step(aligned, second.steps), found)
         self._likeness = likeness = np.where(better, second.likeness, first.likeness)
-        self.debug = (peaks.ratios, likeness)
-        sure = (likeness > LIKENESS_KEPT) & better
+        self.debug = (peaks.ratios, likeness, second.covered)
+        sure = better
         if sure.any():
             self._filters.learn(patches, np.where(sure, FILTER_RATE, 0).astype(np.float32))
         boxes = self._boxes_in_frame()
