@@ -8,13 +8,12 @@ badly, such as a hand before the face, are trusted less (robust weights, part 2,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..types import Floats, Image
-from .poses import Steps
 
 Reals = npt.NDArray[np.float64]
 
@@ -29,21 +28,28 @@ _UNKNOWNS = 6
 _TOLERANCE = 3.0
 # Squared grey levels that noise and rounding may make, whatever the median says.
 _FLOOR = 12.0
+# Blocks with less of a face's weight are outside it.
+_LEAST_SHARE = 1e-3
+_STEP = np.arange(4)
 
 
-@dataclass(frozen=True)
-class Alignment:
+class Step(NamedTuple):
     """What a patch says of its face's place.
 
     Attributes:
-        steps: float64 `(n, 4)`, from the pose of the patch to that of the face.
-        likeness: float64 `(n,)`, 0-1: correlation of what is trusted with the template.
-        covered: float64 `(n,)`, 0-1: share of the face that is trusted.
+        across, down: from the middle of the patch to that of the face, in template pixels.
+        growth: of the face, relative to the template.
+        turn: of the face, in radians.
+        likeness: 0-1, correlation of what is trusted of the face with the template.
+        trusted: 0-1, share of the face.
     """
 
-    steps: Steps
-    likeness: Reals
-    covered: Reals
+    across: float
+    down: float
+    growth: float
+    turn: float
+    likeness: float
+    trusted: float
 
 
 class Templates:
@@ -65,7 +71,9 @@ class Templates:
         self._matrices: Floats = np.empty((0, count, _UNKNOWNS, pixels), np.float32)
         self._block_weights: Floats = np.empty((0, count, pixels), np.float32)
         # Normal equations of each block.
-        self._normal: Reals = np.empty((0, count, _UNKNOWNS, _UNKNOWNS))
+        self._normal: Reals = np.empty((0, count, _UNKNOWNS**2))
+        self._shares: Reals = np.empty((0, count))
+        self._safe_shares: Reals = np.empty((0, count))
         self._trust: Reals = np.empty((0, count))
 
     def add(self, patches: Image, sizes: Reals) -> None:
@@ -88,7 +96,7 @@ class Templates:
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         """Keep the templates of these rows, in their order, and forget the others."""
-        for name in ("patches", "weights", "matrices", "block_weights", "normal", "trust"):
+        for name in ("patches", "weights", "matrices", "block_weights", "normal", "trust", "shares", "safe_shares"):
             setattr(self, f"_{name}", getattr(self, f"_{name}")[rows])
 
     def learn(self, patches: Image, rates: Floats) -> None:
@@ -101,45 +109,47 @@ class Templates:
         self._patches += rates[:, None, None] * (patches - self._patches)
         self._prepare(slice(0, None))
 
-    def align(self, patches: Image) -> Alignment:
+    def align(self, patches: Image) -> list[Step]:
         """Compare each patch, uint8 `(n, side, side)`, with its template."""
-        values = _blocks(patches.astype(np.float32))
+        values = _blocks(patches)
         products = np.matmul(self._matrices, values[..., None])[..., 0].astype(np.float64)
         np.square(values, out=values)
-        squares = np.einsum("nbp,nbp->nb", values, self._block_weights).astype(np.float64)
-        weights = self._normal[:, :, 5, 5]
-        for _ in range(2):
-            answer = self._solve(products)
-            fitted = np.einsum("nbij,ni,nj->nb", self._normal, answer, answer)
-            residuals = squares - 2 * np.einsum("nbi,ni->nb", products, answer) + fitted
-            self._reweigh(residuals / np.maximum(weights, 1e-9), weights)
+        squares = np.matmul(self._block_weights[:, :, None], values[..., None])[..., 0, 0]
+        # What was trusted in the last frame is where to begin.
         answer = self._solve(products)
-        gain, bias = answer[:, 4], answer[:, 5:]
-        around = squares - 2 * bias * products[:, :, 5] + bias**2 * weights
-        power = np.maximum((self._trust * around).sum(axis=1), 1e-6)
-        unexplained = (self._trust * np.maximum(residuals, 0)).sum(axis=1) / power
-        likeness = np.sqrt(np.clip(1 - unexplained, 0, 1)) * (gain > 0)
-        slopes = answer[:, :4] / np.maximum(gain, 0.1)[:, None]
-        return Alignment(
-            np.clip(-slopes, -LIMITS, LIMITS), likeness, (self._trust * weights).sum(axis=1)
-        )
+        self._reweigh(self._residuals(products, squares, answer))
+        answer = self._solve(products)
+        residuals = self._residuals(products, squares, answer)
+        gain, bias = answer[:, 4:5], answer[:, 5:]
+        around = squares - bias * (2 * products[:, :, 5] - bias * self._shares)
+        sums = np.matmul(self._trust[:, None], np.stack([around, residuals, self._shares], axis=2))
+        power, unexplained, trusted = sums[:, 0].T
+        likeness = np.sqrt(np.maximum(1 - unexplained / np.maximum(power, 1e-6), 0))
+        likeness *= gain[:, 0] > 0
+        steps = np.clip(-answer[:, :4] / np.maximum(gain, 0.1), -LIMITS, LIMITS)
+        return [Step(*row) for row in np.column_stack([steps, likeness, trusted]).tolist()]
 
     def _solve(self, products: Reals) -> Reals:
         """Weighted least squares over the blocks: `(n, 6)`."""
-        normal = np.einsum("nb,nbij->nij", self._trust, self._normal)
-        # A face without structure in some direction is not moved along it.
-        diagonal = np.einsum("nii->ni", normal)
-        diagonal += 1e-3 * diagonal + 1e-9
-        right = np.einsum("nb,nbi->ni", self._trust, products)
-        return np.linalg.solve(normal, right[..., None])[..., 0]
+        trust = self._trust[:, None]
+        normal = np.matmul(trust, self._normal).reshape(-1, _UNKNOWNS, _UNKNOWNS)
+        right = np.matmul(trust, products)
+        return np.linalg.solve(normal, right.transpose(0, 2, 1))[..., 0]
 
-    def _reweigh(self, residuals: Reals, weights: Reals) -> None:
+    def _residuals(self, products: Reals, squares: Reals, answer: Reals) -> Reals:
+        """Squared grey levels that the answers leave unexplained, by block, weighted."""
+        column = answer[:, :, None]
+        pairs = (column * answer[:, None]).reshape(-1, _UNKNOWNS**2, 1)
+        fitted = np.matmul(self._normal, pairs)[..., 0]
+        return np.maximum(squares - 2 * np.matmul(products, column)[..., 0] + fitted, 0)
+
+    def _reweigh(self, residuals: Reals) -> None:
         """Trust blocks by their residuals a pixel, those without weight not at all."""
-        known = np.where(weights > 1e-3, np.maximum(residuals, 0), np.nan)
-        usual = np.nanmedian(known, axis=1, keepdims=True) + _FLOOR
-        self._trust = np.where(
-            weights > 1e-3, 1 / (1 + (np.nan_to_num(known) / (_TOLERANCE * usual)) ** 2), 0.0
-        )
+        # Blocks outside the ellipse come last: a block's share there is zero.
+        residuals = np.where(self._shares > _LEAST_SHARE, residuals / self._safe_shares, np.inf)
+        middle = np.count_nonzero(self._shares > _LEAST_SHARE, axis=1) // 2
+        usual = np.sort(residuals, axis=1)[np.arange(len(middle)), middle] + _FLOOR
+        self._trust = 1 / (1 + np.square(residuals / (_TOLERANCE * usual[:, None])))
 
     def _prepare(self, rows: slice) -> None:
         """Compute what depends on the templates alone."""
@@ -153,14 +163,19 @@ class Templates:
         )
         matrices = functions * self._block_weights[rows][:, :, None]
         normal = np.matmul(matrices, functions.transpose(0, 1, 3, 2)).astype(np.float64)
+        # A face without structure in some direction is not moved along it.
+        normal[:, :, _STEP, _STEP] = 1.001 * normal[:, :, _STEP, _STEP] + 1e-6
+        normal = normal.reshape(*normal.shape[:2], -1)
         kept = rows.start
         self._matrices = np.concatenate([self._matrices[:kept], matrices])
         self._normal = np.concatenate([self._normal[:kept], normal])
+        self._shares = self._normal[:, :, -1].copy()
+        self._safe_shares = np.maximum(self._shares, _LEAST_SHARE)
 
 
-def _blocks(pictures: Floats) -> Floats:
-    """`(n, side, side)` as `(n, blocks, pixels)`, row by row."""
+def _blocks(pictures: Floats | Image) -> Floats:
+    """`(n, side, side)` as float32 `(n, blocks, pixels)`, row by row."""
     count, side = pictures.shape[:2]
     part = side // BLOCKS
     split = pictures.reshape(count, BLOCKS, part, BLOCKS, part).transpose(0, 1, 3, 2, 4)
-    return split.reshape(count, BLOCKS * BLOCKS, part * part)
+    return split.astype(np.float32, order="C").reshape(count, BLOCKS * BLOCKS, part * part)

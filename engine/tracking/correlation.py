@@ -13,7 +13,7 @@ A filter of several frames sums numerators and denominators apart, as M. Danellj
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,7 +22,6 @@ import numpy.typing as npt
 from ..types import Floats, Image
 
 Spectra = npt.NDArray[np.complex64]
-Indices = npt.NDArray[np.intp]
 
 # Weight of the regularisation in (17), where the mean power of a patch's spectrum is one.
 LAMBDA = 1e-2
@@ -33,65 +32,65 @@ SIGMA = 2.0
 LOBE = 5
 
 
-@dataclass(frozen=True)
-class Peaks:
-    """The highest responses.
+class Peak(NamedTuple):
+    """The highest response to a patch.
 
     Attributes:
-        shifts: float32 `(n, 2)`: x and y in template pixels, how far the face has moved; between
-            pixels by a parabola through the neighbours.
-        ratios: float32 `(n,)`: peak-to-sidelobe ratios, heights over the mean of the rest in
-            its standard deviations.
+        across, down: how far its face is from its middle, in template pixels; between pixels
+            by parabolas.
+        ratio: peak-to-sidelobe ratio, the height over the mean of the other responses in
+            their standard deviations.
     """
 
-    shifts: Floats
-    ratios: Floats
+    across: float
+    down: float
+    ratio: float
 
 
 class CorrelationFilters:
     """Filters whose response peaks where their face is, a row a face.
 
     Args:
-        side: of the patches in pixels.
+        side: of the patches in pixels, even.
     """
 
     def __init__(self, side: int) -> None:
         self._side = side
-        ramp = np.hanning(side + 2)[1:-1].astype(np.float32)
+        # Of the periodic window's spectrum nine numbers are not zero: what a patch's mean adds.
+        ramp = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side)).astype(np.float32)
         self._window: Floats = ramp[:, None] * ramp
-        away = np.fft.fftfreq(side, 1 / side)
-        wanted = np.exp(-0.5 * (away[:, None] ** 2 + away**2) / SIGMA**2)
-        self._wanted: Spectra = np.fft.fft2(wanted).astype(np.complex64)
+        away = np.arange(side) - side // 2
+        wanted = np.fft.fft2(np.exp(-0.5 * (away[:, None] ** 2 + away**2) / SIGMA**2))
+        wanted[np.ix_((-1, 0, 1), (-1, 0, 1))] = 0
+        self._wanted: Spectra = wanted.astype(np.complex64)
         self._numerators: Spectra = np.empty((0, side, side), np.complex64)
         self._powers: Floats = np.empty((0, side, side), np.float32)
         self._filters: Spectra = np.empty((0, side, side), np.complex64)
-        lobe = np.arange(-LOBE, LOBE + 1)
-        self._lobe_rows, self._lobe_columns = lobe[None, :, None], lobe[None, None, :]
         self._reserve(4)
 
     def add(self, patches: Image) -> None:
         """Append a filter for each patch, uint8 `(n, side, side)`."""
-        spectra = self._transform(patches)
-        numerators, powers = self._wanted * spectra.conj(), _power(spectra)
-        self._numerators = np.concatenate([self._numerators, numerators])
-        self._powers = np.concatenate([self._powers, powers])
-        self._filters = np.concatenate([self._filters, numerators / (powers + LAMBDA)])
+        known, count = len(self._filters), len(patches)
+        shape = (count, self._side, self._side)
+        self._numerators = np.concatenate([self._numerators, np.zeros(shape, np.complex64)])
+        self._powers = np.concatenate([self._powers, np.zeros(shape, np.float32)])
+        self._filters = np.concatenate([self._filters, np.zeros(shape, np.complex64)])
+        self._learn(slice(known, None), patches, np.ones(count, np.float32))
 
-    def keep(self, rows: Indices) -> None:
+    def keep(self, rows: npt.NDArray[np.intp]) -> None:
         """Keep the filters of these rows, in their order, and forget the others."""
         self._numerators = self._numerators[rows]
         self._powers = self._powers[rows]
         self._filters = self._filters[rows]
 
-    def find(self, patches: Image) -> Peaks:
+    def find(self, patches: Image) -> list[Peak]:
         """Where in its patch each face is; uint8 `(n, side, side)`, a patch a filter."""
-        spectra = self._transform(patches)
-        product = self._product[: len(patches)]
-        np.multiply(spectra, self._filters, out=product)
+        product = self._transform(patches)
+        product *= self._filters
         responses = self._responses[: len(patches)]
         for row, response in zip(_pairs(product), responses, strict=True):
             cv2.dft(row, response, cv2.DFT_INVERSE | cv2.DFT_REAL_OUTPUT)
-        return self._peaks(responses)
+        return [_peak(response) for response in responses]
 
     def learn(self, patches: Image, rates: Floats) -> None:
         """Let each filter take in its patch.
@@ -100,81 +99,75 @@ class CorrelationFilters:
             patches: uint8 `(n, side, side)`, each with its face in the middle.
             rates: float32 `(n,)`, 0-1: share of the new patch in the filter.
         """
+        self._learn(slice(0, None), patches, rates)
+
+    def _learn(self, rows: slice, patches: Image, rates: Floats) -> None:
         spectra = self._transform(patches)
-        rates = rates[:, None, None]
-        product = np.conj(spectra, out=self._product[: len(patches)])
-        product *= self._wanted
-        product -= self._numerators
-        product *= rates
-        self._numerators += product
-        power = _power(spectra)
-        power -= self._powers
-        power *= rates
-        self._powers += power
-        np.add(self._powers, LAMBDA, out=power)
-        np.divide(self._numerators, power, out=self._filters)
+        power = np.square(spectra.real)
+        power += np.square(spectra.imag)
+        mean = power.reshape(len(power), -1).mean(axis=1)
+        shares = (rates / np.maximum(mean, 1e-9))[:, None, None]
+        kept = (1 - rates)[:, None, None]
+        np.conj(spectra, out=spectra)
+        spectra *= self._wanted
+        spectra *= shares
+        power *= shares
+        numerators, powers = self._numerators[rows], self._powers[rows]
+        numerators *= kept
+        numerators += spectra
+        powers *= kept
+        powers += power
+        np.divide(numerators, powers + np.float32(LAMBDA), out=self._filters[rows])
 
     def _transform(self, patches: Image) -> Spectra:
-        """Spectra of the windowed patches, zero mean, mean power one."""
+        """Spectra of the windowed patches, in a buffer that the next call uses again."""
         count = len(patches)
         if count > len(self._values):
-            self._reserve(max(count, 2 * len(self._values)))
+            self._reserve(2 * count)
         values, spectra = self._values[:count], self._spectra[:count]
         np.multiply(patches, self._window, out=values)
-        flat = values.reshape(count, -1)
-        values -= self._window * (flat.sum(axis=1) / self._window.sum())[:, None, None]
-        power = np.einsum("ij,ij->i", flat, flat)
-        # The transform multiplies power by the number of pixels.
-        values /= np.sqrt(np.maximum(power, 1e-3))[:, None, None]
         for patch, row in zip(values, _pairs(spectra), strict=True):
             cv2.dft(patch, row, cv2.DFT_COMPLEX_OUTPUT)
         return spectra
 
-    def _peaks(self, responses: Floats) -> Peaks:
-        side = self._side
-        flat = responses.reshape(len(responses), -1)
-        at = flat.argmax(axis=1)
-        faces = np.arange(len(at))
-        rows, columns = np.divmod(at, side)
-        lobes = responses[
-            faces[:, None, None],
-            (rows[:, None, None] + self._lobe_rows) % side,
-            (columns[:, None, None] + self._lobe_columns) % side,
-        ].reshape(len(at), -1)
-        count = side * side - lobes.shape[1]
-        mean = (flat.sum(axis=1) - lobes.sum(axis=1)) / count
-        squares = np.einsum("ij,ij->i", flat, flat) - np.einsum("ij,ij->i", lobes, lobes)
-        deviation = np.sqrt(np.maximum(squares / count - mean**2, 1e-20))
-        heights = flat[faces, at]
-        left, right = (responses[faces, rows, (columns + by) % side] for by in (-1, 1))
-        above, below = (responses[faces, (rows + by) % side, columns] for by in (-1, 1))
-        shifts = np.stack([columns, rows], axis=1).astype(np.float32)
-        shifts[shifts >= side // 2] -= side
-        shifts[:, 0] += _vertex(left, heights, right)
-        shifts[:, 1] += _vertex(above, heights, below)
-        return Peaks(shifts, (heights - mean) / deviation)
-
     def _reserve(self, count: int) -> None:
-        """Make the buffers that one frame after the other is worked on in."""
         shape = (count, self._side, self._side)
         self._values: Floats = np.empty(shape, np.float32)
         self._spectra: Spectra = np.empty(shape, np.complex64)
-        self._product: Spectra = np.empty(shape, np.complex64)
         self._responses: Floats = np.empty(shape, np.float32)
-
-
-def _vertex(before: Floats, peak: Floats, after: Floats) -> Floats:
-    """Where parabolas through three neighbours are highest, from the middle one."""
-    bend = 2 * peak - before - after
-    return (after - before) / (2 * np.maximum(bend, 1e-12))
-
-
-def _power(spectra: Spectra) -> Floats:
-    power = np.square(spectra.real)
-    power += np.square(spectra.imag)
-    return power
 
 
 def _pairs(spectra: Spectra) -> Floats:
     """Complex numbers as OpenCV sees them, a last axis of real and imaginary part."""
     return spectra.view(np.float32).reshape(*spectra.shape, 2)
+
+
+def _peak(response: Floats) -> Peak:
+    side = len(response)
+    _, height, _, (column, row) = cv2.minMaxLoc(response)
+    near = response[max(0, row - LOBE) : row + LOBE + 1, max(0, column - LOBE) : column + LOBE + 1]
+    total, squares = _sums(response)
+    lobe, lobe_squares = _sums(near)
+    count = response.size - near.size
+    mean = (total - lobe) / count
+    variance = (squares - lobe_squares) / count - mean * mean
+    ratio = (height - mean) / max(variance, 1e-12 * height * height, 1e-30) ** 0.5
+    across, down = float(column), float(row)
+    if 0 < column < side - 1:
+        across += _vertex(*response[row, column - 1 : column + 2].tolist())
+    if 0 < row < side - 1:
+        down += _vertex(*response[row - 1 : row + 2, column].tolist())
+    return Peak(across - side // 2, down - side // 2, ratio)
+
+
+def _sums(values: Floats) -> tuple[float, float]:
+    """Sum and sum of squares."""
+    mean, deviation = cv2.meanStdDev(values)
+    m, d = mean.item(), deviation.item()
+    return m * values.size, (m * m + d * d) * values.size
+
+
+def _vertex(before: float, peak: float, after: float) -> float:
+    """Where the parabola through three neighbours is highest, from the middle one."""
+    bend = 2 * peak - before - after
+    return (after - before) / (2 * bend) if bend > 0 else 0.0

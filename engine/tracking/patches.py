@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, cos, floor, log2, sin
 
 import cv2
 import numpy as np
 
 from ..types import Image
-from .poses import Poses
+from .poses import Pose
 
-# A patch may be cut again half a window farther on, where its face has moved to.
+# A patch may be cut again half its side farther on, where its face has moved to.
 _REACH = 1.5
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+_NOTHING: Image = np.zeros((1, 1), np.uint8)
 
 
 class GrayFrame:
@@ -24,36 +26,25 @@ class GrayFrame:
 
     Args:
         image: BGR uint8 `(h, w, 3)`.
-        poses: around which patches will be cut; each may have moved by half a window by then.
-        side: of the patches.
+        poses: around which patches will be cut.
+        side: of the patches in pixels.
     """
 
-    def __init__(self, image: Image, poses: Poses, side: int) -> None:
-        self._side = side
+    def __init__(self, image: Image, poses: Sequence[Pose], side: int) -> None:
         height, width = image.shape[:2]
-        regions = []
-        for x, y, scale, _ in poses.tolist():
+        regions, area = [], 0
+        for x, y, scale, _ in poses:
             reach = _REACH * side * scale / 2
             left, top = max(0, floor(x - reach)), max(0, floor(y - reach))
             right, bottom = min(width, ceil(x + reach)), min(height, ceil(y + reach))
-            regions.append((left, top, right, bottom))
-        area = sum((right - left) * (bottom - top) for left, top, right, bottom in regions)
-        levels = [max(0, round(log2(scale))) for scale in poses[:, 2].tolist()]
-        self._surroundings: list[tuple[Image, int, int, int]] = []
+            regions.append((left, top, right, bottom, max(0, round(log2(scale)))))
+            area += max(0, right - left) * max(0, bottom - top)
         if area > width * height:
-            pyramid = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)]
-            for _ in range(max(levels)):
-                pyramid.append(_halved(pyramid[-1]))
-            self._surroundings = [(pyramid[level], 0, 0, level) for level in levels]
-            return
-        for (left, top, right, bottom), level in zip(regions, levels, strict=True):
-            part = image[top:bottom, left:right]
-            gray = cv2.cvtColor(part, cv2.COLOR_BGR2GRAY) if part.size else _NOTHING
-            for _ in range(level):
-                gray = _halved(gray)
-            self._surroundings.append((gray, left, top, level))
+            self._surroundings = _of_whole_frame(image, [level for *_, level in regions])
+        else:
+            self._surroundings = [_of_region(image, *region) for region in regions]
 
-    def cut(self, poses: Poses, out: Image) -> None:
+    def cut(self, poses: Sequence[Pose], out: Image) -> None:
         """Cut a patch at each pose; pixels outside the frame repeat its border.
 
         Args:
@@ -62,26 +53,41 @@ class GrayFrame:
         """
         middle = (out.shape[1] - 1) / 2
         size = out.shape[1:]
-        rows = zip(poses.tolist(), self._surroundings, out, strict=True)
-        for (x, y, scale, angle), (gray, left, top, level), patch in rows:
-            # Pixel i covers i to i + 1, in every halved picture too.
-            shrink = 0.5**level
+        rows = zip(poses, self._surroundings, out, strict=True)
+        for (x, y, scale, angle), (gray, left, top, shrink), patch in rows:
             c, s = shrink * scale * cos(angle), shrink * scale * sin(angle)
+            # Pixel i covers i to i + 1, in every halved picture too.
             across = (x - left) * shrink - 0.5 - middle * (c - s)
             down = (y - top) * shrink - 0.5 - middle * (s + c)
-            cv2.warpAffine(
-                gray, np.array([[c, -s, across], [s, c, down]]), size, patch, _WARP,
-                cv2.BORDER_REPLICATE,
-            )  # fmt: skip
+            matrix = np.array(((c, -s, across), (s, c, down)))
+            cv2.warpAffine(gray, matrix, size, patch, _WARP, cv2.BORDER_REPLICATE)
 
 
-_NOTHING: Image = np.zeros((1, 1), np.uint8)
+# A gray picture, where its left upper corner lies in the frame, and how much it was shrunk.
+_Surroundings = tuple[Image, int, int, float]
+
+
+def _of_whole_frame(image: Image, levels: list[int]) -> list[_Surroundings]:
+    pyramid = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)]
+    for _ in range(max(levels)):
+        pyramid.append(_halved(pyramid[-1]))  # type: ignore[arg-type]
+    return [(pyramid[level], 0, 0, 0.5**level) for level in levels]  # type: ignore[misc]
+
+
+def _of_region(
+    image: Image, left: int, top: int, right: int, bottom: int, level: int
+) -> _Surroundings:
+    if right <= left or bottom <= top:
+        return _NOTHING, 0, 0, 1.0
+    gray = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
+    for _ in range(level):
+        gray = _halved(gray)  # type: ignore[arg-type]
+    return gray, left, top, 0.5**level  # type: ignore[return-value]
 
 
 def _halved(gray: Image) -> Image:
     height, width = gray.shape
-    if min(height, width) < 2:
-        return gray
-    # An odd last row or column is left out: a shrink by exactly two is quick and exact.
-    even = gray[: height & ~1, : width & ~1]
-    return cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    # An odd last row or column is left out: means of two by two pixels are quick and exact.
+    even = gray[: max(1, height & ~1), : max(1, width & ~1)]
+    size = max(1, width // 2), max(1, height // 2)
+    return cv2.resize(even, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

@@ -1,41 +1,47 @@
-"""Where templates lie in a frame: position, size and tilt, a row a face."""
+"""Where a template lies in a frame."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
-Poses = npt.NDArray[np.float64]
-"""`(n, 4)`: x and y of the template's centre in pixels of the frame, frame pixels a template
-pixel, and the angle in radians, clockwise as one sees the picture. A point `u` of a template,
-in template pixels from its centre, lies at `centre + scale * R(angle) @ u` in the frame."""
-
-Steps = npt.NDArray[np.float64]
-"""`(n, 4)`: x and y in template pixels, relative growth, and turn in radians."""
+from math import cos, sin
+from typing import NamedTuple
 
 
-def step(poses: Poses, steps: Steps) -> Poses:
-    """The poses after each has moved by its step, given in its own template's coordinates."""
-    x, y, scale, angle = poses.T
-    across, down, growth, turn = steps.T
-    c, s = scale * np.cos(angle), scale * np.sin(angle)
-    return np.stack(
-        [x + c * across - s * down, y + s * across + c * down, scale * (1 + growth), angle + turn],
-        axis=1,
-    )
+class Pose(NamedTuple):
+    """Position, size and tilt of a template.
 
+    A point `u` of a template, in template pixels from its centre, lies at
+    `(x, y) + scale * R(angle) @ u` in the frame.
 
-def point(poses: Poses, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Points `(n, 2)` of the templates, in template pixels from their centres, in the frame."""
-    x, y, scale, angle = poses.T
-    across, down = points.T
-    c, s = scale * np.cos(angle), scale * np.sin(angle)
-    return np.stack([x + c * across - s * down, y + s * across + c * down], axis=1)
+    Attributes:
+        x, y: of the centre, in pixels of the frame.
+        scale: pixels of the frame a template pixel.
+        angle: in radians, clockwise as one sees the picture.
+    """
 
+    x: float
+    y: float
+    scale: float
+    angle: float
 
-def place(poses: Poses, spots: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Spots `(n, 2)` of the frame as points of the templates: the inverse of `point`."""
-    x, y, scale, angle = poses.T
-    across, down = spots[:, 0] - x, spots[:, 1] - y
-    c, s = np.cos(angle) / scale, np.sin(angle) / scale
-    return np.stack([c * across + s * down, c * down - s * across], axis=1)
+    def moved(
+        self, across: float, down: float, growth: float = 0.0, turn: float = 0.0
+    ) -> Pose:
+        """The pose after a step in the template's own coordinates.
+
+        Args:
+            across, down: in template pixels.
+            growth: relative change of the scale.
+            turn: in radians.
+        """
+        x, y = self.to_frame(across, down)
+        return Pose(x, y, self.scale * (1 + growth), self.angle + turn)
+
+    def to_frame(self, across: float, down: float) -> tuple[float, float]:
+        """A point of the template, in pixels of the frame."""
+        c, s = self.scale * cos(self.angle), self.scale * sin(self.angle)
+        return self.x + c * across - s * down, self.y + s * across + c * down
+
+    def to_template(self, x: float, y: float) -> tuple[float, float]:
+        """A place in the frame, in template pixels from the template's centre."""
+        c, s = cos(self.angle) / self.scale, sin(self.angle) / self.scale
+        return c * (x - self.x) + s * (y - self.y), c * (y - self.y) - s * (x - self.x)
