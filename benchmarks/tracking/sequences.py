@@ -65,8 +65,11 @@ class Director:
         """
         photograph = self._photographs[self._seed % len(self._photographs)]
         boxes = np.array(photograph.boxes)
-        middle = (boxes[:, :2] + boxes[:, 2:] / 2).mean(axis=0)
-        fit = 95 / boxes[:, 3].mean()
+        # Faces stay in the frame: leaving it is a class of its own.
+        left, top = boxes[:, :2].min(axis=0)
+        right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+        fit = min(95 / boxes[:, 3].mean(), 0.6 * WIDTH / (right - left), 0.6 * HEIGHT / (bottom - top))
+        middle = np.array([left + right, top + bottom]) / 2
         faces = dict(enumerate(photograph.boxes, start=1))
         return Scene(photograph.image, _camera(middle, fit, camera), faces)
 

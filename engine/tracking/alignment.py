@@ -28,6 +28,8 @@ _UNKNOWNS = 6
 _TOLERANCE = 3.0
 # Squared grey levels that noise and rounding may make, whatever the median says.
 _FLOOR = 12.0
+# Contrast of a patch over that of its template, at least.
+_LEAST_GAIN = 0.1
 # Blocks with less of a face's weight are outside it.
 _LEAST_SHARE = 1e-3
 _STEP = np.arange(4)
@@ -72,8 +74,7 @@ class Templates:
         self._block_weights: Floats = np.empty((0, count, pixels), np.float32)
         # Normal equations of each block.
         self._normal: Reals = np.empty((0, count, _UNKNOWNS**2))
-        self._shares: Reals = np.empty((0, count))
-        self._safe_shares: Reals = np.empty((0, count))
+        self._update_shares()
         self._trust: Reals = np.empty((0, count))
 
     def add(self, patches: Image, sizes: Reals) -> None:
@@ -96,8 +97,9 @@ class Templates:
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         """Keep the templates of these rows, in their order, and forget the others."""
-        for name in ("patches", "weights", "matrices", "block_weights", "normal", "trust", "shares", "safe_shares"):
+        for name in ("patches", "weights", "matrices", "block_weights", "normal", "trust"):
             setattr(self, f"_{name}", getattr(self, f"_{name}")[rows])
+        self._update_shares()
 
     def learn(self, patches: Image, rates: Floats) -> None:
         """Let each template take in its patch.
@@ -119,15 +121,17 @@ class Templates:
         answer = self._solve(products)
         self._reweigh(self._residuals(products, squares, answer))
         answer = self._solve(products)
-        residuals = self._residuals(products, squares, answer)
-        gain, bias = answer[:, 4:5], answer[:, 5:]
+        gain, bias = np.maximum(answer[:, 4:5], _LEAST_GAIN), answer[:, 5:]
+        slopes = np.clip(answer[:, :4] / gain, -LIMITS, LIMITS)
+        # What only a farther step would explain is no likeness.
+        residuals = self._residuals(
+            products, squares, np.concatenate([slopes * gain, gain, bias], axis=1)
+        )
         around = squares - bias * (2 * products[:, :, 5] - bias * self._shares)
         sums = np.matmul(self._trust[:, None], np.stack([around, residuals, self._shares], axis=2))
         power, unexplained, trusted = sums[:, 0].T
         likeness = np.sqrt(np.maximum(1 - unexplained / np.maximum(power, 1e-6), 0))
-        likeness *= gain[:, 0] > 0
-        steps = np.clip(-answer[:, :4] / np.maximum(gain, 0.1), -LIMITS, LIMITS)
-        return [Step(*row) for row in np.column_stack([steps, likeness, trusted]).tolist()]
+        return [Step(*row) for row in np.column_stack([-slopes, likeness, trusted]).tolist()]
 
     def _solve(self, products: Reals) -> Reals:
         """Weighted least squares over the blocks: `(n, 6)`."""
@@ -145,10 +149,9 @@ class Templates:
 
     def _reweigh(self, residuals: Reals) -> None:
         """Trust blocks by their residuals a pixel, those without weight not at all."""
-        # Blocks outside the ellipse come last: a block's share there is zero.
-        residuals = np.where(self._shares > _LEAST_SHARE, residuals / self._safe_shares, np.inf)
-        middle = np.count_nonzero(self._shares > _LEAST_SHARE, axis=1) // 2
-        usual = np.sort(residuals, axis=1)[np.arange(len(middle)), middle] + _FLOOR
+        residuals = residuals / self._reliable_shares
+        # Blocks outside the ellipse are infinitely wrong, and the last.
+        usual = np.sort(residuals, axis=1)[self._middles] + _FLOOR
         self._trust = 1 / (1 + np.square(residuals / (_TOLERANCE * usual[:, None])))
 
     def _prepare(self, rows: slice) -> None:
@@ -169,8 +172,14 @@ class Templates:
         kept = rows.start
         self._matrices = np.concatenate([self._matrices[:kept], matrices])
         self._normal = np.concatenate([self._normal[:kept], normal])
-        self._shares = self._normal[:, :, -1].copy()
-        self._safe_shares = np.maximum(self._shares, _LEAST_SHARE)
+        self._update_shares()
+
+    def _update_shares(self) -> None:
+        """Note each block's share of its face, and which block is the median one."""
+        self._shares: Reals = self._normal[:, :, -1].copy()
+        inside = self._shares > _LEAST_SHARE
+        self._reliable_shares: Reals = np.where(inside, self._shares, 1e-30)
+        self._middles = np.arange(len(inside)), np.count_nonzero(inside, axis=1) // 2
 
 
 def _blocks(pictures: Floats | Image) -> Floats:

@@ -50,6 +50,9 @@ class Peak(NamedTuple):
 class CorrelationFilters:
     """Filters whose response peaks where their face is, a row a face.
 
+    Spectra are packed as OpenCV packs those of real pictures: half of one, its real and imaginary
+    parts side by side, in an array as large as the picture.
+
     Args:
         side: of the patches in pixels, even.
     """
@@ -62,20 +65,20 @@ class CorrelationFilters:
         away = np.arange(side) - side // 2
         wanted = np.fft.fft2(np.exp(-0.5 * (away[:, None] ** 2 + away**2) / SIGMA**2))
         wanted[np.ix_((-1, 0, 1), (-1, 0, 1))] = 0
-        self._wanted: Spectra = wanted.astype(np.complex64)
-        self._numerators: Spectra = np.empty((0, side, side), np.complex64)
+        self._wanted: Floats = np.asarray(cv2.dft(np.fft.ifft2(wanted).real.astype(np.float32)))
+        self._numerators: Floats = np.empty((0, side, side), np.float32)
         self._powers: Floats = np.empty((0, side, side), np.float32)
-        self._filters: Spectra = np.empty((0, side, side), np.complex64)
+        self._filters: Floats = np.empty((0, side, side), np.float32)
         self._reserve(4)
 
     def add(self, patches: Image) -> None:
         """Append a filter for each patch, uint8 `(n, side, side)`."""
-        known, count = len(self._filters), len(patches)
-        shape = (count, self._side, self._side)
-        self._numerators = np.concatenate([self._numerators, np.zeros(shape, np.complex64)])
-        self._powers = np.concatenate([self._powers, np.zeros(shape, np.float32)])
-        self._filters = np.concatenate([self._filters, np.zeros(shape, np.complex64)])
-        self._learn(slice(known, None), patches, np.ones(count, np.float32))
+        known = len(self._filters)
+        nothing = np.zeros(patches.shape, np.float32)
+        self._numerators = np.concatenate([self._numerators, nothing])
+        self._powers = np.concatenate([self._powers, nothing])
+        self._filters = np.concatenate([self._filters, nothing])
+        self._learn(slice(known, None), patches, np.ones(len(patches), np.float32))
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
         """Keep the filters of these rows, in their order, and forget the others."""
@@ -85,12 +88,14 @@ class CorrelationFilters:
 
     def find(self, patches: Image) -> list[Peak]:
         """Where in its patch each face is; uint8 `(n, side, side)`, a patch a filter."""
-        product = self._transform(patches)
-        product *= self._filters
-        responses = self._responses[: len(patches)]
-        for row, response in zip(_pairs(product), responses, strict=True):
-            cv2.dft(row, response, cv2.DFT_INVERSE | cv2.DFT_REAL_OUTPUT)
-        return [_peak(response) for response in responses]
+        spectra = self._transform(patches)
+        response = self._response
+        peaks = []
+        for spectrum, filter_ in zip(spectra, self._filters, strict=True):
+            cv2.mulSpectrums(spectrum, filter_, 0, response)
+            cv2.dft(response, response, cv2.DFT_INVERSE)
+            peaks.append(_peak(response))
+        return peaks
 
     def learn(self, patches: Image, rates: Floats) -> None:
         """Let each filter take in its patch.
@@ -103,43 +108,51 @@ class CorrelationFilters:
 
     def _learn(self, rows: slice, patches: Image, rates: Floats) -> None:
         spectra = self._transform(patches)
-        power = np.square(spectra.real)
-        power += np.square(spectra.imag)
+        power = _power(spectra, self._squares[: len(patches)])
         mean = power.reshape(len(power), -1).mean(axis=1)
         shares = (rates / np.maximum(mean, 1e-9))[:, None, None]
         kept = (1 - rates)[:, None, None]
-        np.conj(spectra, out=spectra)
-        spectra *= self._wanted
-        spectra *= shares
-        power *= shares
+        for spectrum in spectra:
+            cv2.mulSpectrums(self._wanted, spectrum, 0, spectrum, conjB=True)
         numerators, powers = self._numerators[rows], self._powers[rows]
+        spectra *= shares
         numerators *= kept
         numerators += spectra
+        power *= shares
         powers *= kept
         powers += power
-        np.divide(numerators, powers + np.float32(LAMBDA), out=self._filters[rows])
+        np.add(powers, np.float32(LAMBDA), out=power)
+        np.divide(numerators, power, out=self._filters[rows])
 
-    def _transform(self, patches: Image) -> Spectra:
+    def _transform(self, patches: Image) -> Floats:
         """Spectra of the windowed patches, in a buffer that the next call uses again."""
         count = len(patches)
-        if count > len(self._values):
+        if count > len(self._spectra):
             self._reserve(2 * count)
-        values, spectra = self._values[:count], self._spectra[:count]
-        np.multiply(patches, self._window, out=values)
-        for patch, row in zip(values, _pairs(spectra), strict=True):
-            cv2.dft(patch, row, cv2.DFT_COMPLEX_OUTPUT)
+        spectra = self._spectra[:count]
+        np.multiply(patches, self._window, out=spectra)
+        for spectrum in spectra:
+            cv2.dft(spectrum, spectrum)
         return spectra
 
     def _reserve(self, count: int) -> None:
         shape = (count, self._side, self._side)
-        self._values: Floats = np.empty(shape, np.float32)
-        self._spectra: Spectra = np.empty(shape, np.complex64)
-        self._responses: Floats = np.empty(shape, np.float32)
+        self._spectra: Floats = np.empty(shape, np.float32)
+        self._squares: Floats = np.empty(shape, np.float32)
+        self._response: Floats = np.empty(shape[1:], np.float32)
 
 
-def _pairs(spectra: Spectra) -> Floats:
-    """Complex numbers as OpenCV sees them, a last axis of real and imaginary part."""
-    return spectra.view(np.float32).reshape(*spectra.shape, 2)
+def _power(spectra: Floats, out: Floats) -> Floats:
+    """Squared magnitudes of packed spectra, at the places of real and of imaginary parts."""
+    np.square(spectra, out=out)
+    inner = out[:, :, 1:-1].reshape(*out.shape[:2], -1, 2)
+    # Of the first and the last column, numbers lie below each other.
+    edges = out[:, 1:-1, :: out.shape[2] - 1].reshape(len(out), -1, 2, 2)
+    inner[..., 0] += inner[..., 1]
+    inner[..., 1] = inner[..., 0]
+    edges[:, :, 0] += edges[:, :, 1]
+    edges[:, :, 1] = edges[:, :, 0]
+    return out
 
 
 def _peak(response: Floats) -> Peak:

@@ -17,7 +17,7 @@ from ..types import Image
 from .alignment import Step, Templates
 from .base import Box, Followed, Follower
 from .correlation import CorrelationFilters
-from .patches import GrayFrame
+from .patches import GrayFrame, GrayMemory
 from .poses import Pose
 
 # Side of a patch in template pixels, and of its middle that holds the face.
@@ -26,13 +26,17 @@ SIDE, INNER = 64, 40
 PADDING = 2.0
 # A smaller face has too few pixels to tell it from another place.
 LEAST_SIDE_PX = 4.0
-# Share of a new frame in the filter, and of a detected one in the template.
-FILTER_RATE = 0.02
+# Filters take in every third frame: they change little from one to the next, and learning costs
+# as much as finding.
+LEARN_EVERY = 3
+# Share of such a frame in the filter, and of a detected one in the template.
+FILTER_RATE = 0.06
 TEMPLATE_RATE = 0.1
-# Peak-to-sidelobe ratio under which a face is lost, and above which it is surely there.
-LOST_RATIO, SURE_RATIO = 4.2, 20.0
+# Peak-to-sidelobe ratio under which a face that its template does not know again is lost, and
+# above which a face is surely there.
+LOST_RATIO, SURE_RATIO = 6.0, 20.0
 # What a patch must have of its face to be aligned with it and learnt.
-LEAST_LIKENESS, LEAST_TRUSTED = 0.7, 0.3
+LEAST_LIKENESS, LEAST_TRUSTED = 0.9, 0.4
 # A box that a detection moves by more no longer belongs to the template.
 KEEP_IOU = 0.5
 # Share of a box that must be in the frame.
@@ -48,9 +52,14 @@ class KCF(Follower):
         self._poses: list[Pose] = []
         # Boxes in template pixels: middle, from the template's, and size.
         self._boxes: list[Box] = []
+        # In pixels of the frame from one frame to the next.
+        self._velocities: list[tuple[float, float]] = []
+        # Whether the template knew the last frame's face again.
         self._aligned: list[bool] = []
         self._filters = CorrelationFilters(SIDE)
         self._templates = Templates(INNER)
+        self._memory = GrayMemory()
+        self._frames = 0
         # Of the last frame, each at its face's pose.
         self._patches: Image = np.empty((4, SIDE, SIDE), np.uint8)
 
@@ -66,10 +75,12 @@ class KCF(Follower):
             self._ids.append(id_)
             self._poses.append(Pose(x + w / 2, y + h / 2, scale, 0.0))
             self._boxes.append((0.0, 0.0, w / scale, h / scale))
+            self._velocities.append((0.0, 0.0))
             self._aligned.append(True)
         self._reserve(len(self._ids))
         patches = self._patches[first : len(self._ids)]
-        GrayFrame(image, self._poses[first:], SIDE).cut(self._poses[first:], patches)
+        poses = self._poses[first:]
+        GrayFrame(image, poses, SIDE, self._memory).cut(poses, patches)
         self._filters.add(patches)
         self._templates.add(_middle(patches), np.array(self._boxes[first:])[:, 2:])
 
@@ -104,27 +115,38 @@ class KCF(Follower):
         if not self._ids:
             return {}
         patches = self._patches[: len(self._ids)]
-        frame = GrayFrame(image, self._poses, SIDE)
-        frame.cut(self._poses, patches)
+        expected = [
+            pose._replace(x=pose.x + dx, y=pose.y + dy)
+            for pose, (dx, dy) in zip(self._poses, self._velocities, strict=True)
+        ]
+        frame = GrayFrame(image, expected, SIDE, self._memory)
+        frame.cut(expected, patches)
         peaks = self._filters.find(patches)
         found = [
             pose.moved(peak.across, peak.down)
-            for pose, peak in zip(self._poses, peaks, strict=True)
+            for pose, peak in zip(expected, peaks, strict=True)
         ]
         frame.cut(found, patches)
         steps = self._templates.align(_middle(patches))
         self._aligned = [_is_alike(step) for step in steps]
-        if any(self._aligned):
+        self._frames += 1
+        if self._frames % LEARN_EVERY == 0 and any(self._aligned):
             self._filters.learn(patches, np.float32(FILTER_RATE) * np.array(self._aligned))
+        before = self._poses
         self._poses = [
             pose.moved(*step[:4]) if alike else pose
             for pose, step, alike in zip(found, steps, self._aligned, strict=True)
+        ]
+        self._velocities = [
+            (now.x - then.x, now.y - then.y) if alike else (0.0, 0.0)
+            for now, then, alike in zip(self._poses, before, self._aligned, strict=True)
         ]
         answer = {}
         kept = []
         for row, (id_, peak) in enumerate(zip(self._ids, peaks, strict=True)):
             box = self._box(row)
-            if peak.ratio >= LOST_RATIO and _inside(box, image) >= LEAST_INSIDE:
+            there = peak.ratio >= LOST_RATIO or self._aligned[row]
+            if there and _inside(box, image) >= LEAST_INSIDE:
                 answer[id_] = Followed(box, min(peak.ratio / SURE_RATIO, 1.0))
                 kept.append(row)
         self._keep(kept)
@@ -143,6 +165,7 @@ class KCF(Follower):
         self._ids = [self._ids[row] for row in rows]
         self._poses = [self._poses[row] for row in rows]
         self._boxes = [self._boxes[row] for row in rows]
+        self._velocities = [self._velocities[row] for row in rows]
         self._aligned = [self._aligned[row] for row in rows]
         chosen = np.array(rows, np.intp)
         self._patches[: len(rows)] = self._patches[chosen]

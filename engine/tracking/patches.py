@@ -17,6 +17,25 @@ _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _NOTHING: Image = np.zeros((1, 1), np.uint8)
 
 
+class GrayMemory:
+    """Memory for one frame after the other: asking the system for it takes as long as the work."""
+
+    def __init__(self) -> None:
+        self._bytes: Image = np.empty(0, np.uint8)
+        self._used = 0
+
+    def restart(self, size: int) -> None:
+        """Give all pictures back, and be ready for some of `size` pixels together."""
+        self._used = 0
+        if size > len(self._bytes):
+            self._bytes = np.empty(size, np.uint8)
+
+    def picture(self, width: int, height: int) -> Image:
+        """Take a gray picture, uint8 `(height, width)`, of any content."""
+        start, self._used = self._used, self._used + width * height
+        return self._bytes[start : self._used].reshape(height, width)
+
+
 class GrayFrame:
     """A frame from which patches are cut: gray, and halved as often as large faces need.
 
@@ -28,9 +47,12 @@ class GrayFrame:
         image: BGR uint8 `(h, w, 3)`.
         poses: around which patches will be cut.
         side: of the patches in pixels.
+        memory: to work in; the frame before this one is no longer there.
     """
 
-    def __init__(self, image: Image, poses: Sequence[Pose], side: int) -> None:
+    def __init__(
+        self, image: Image, poses: Sequence[Pose], side: int, memory: GrayMemory
+    ) -> None:
         height, width = image.shape[:2]
         regions, area = [], 0
         for x, y, scale, _ in poses:
@@ -39,10 +61,12 @@ class GrayFrame:
             right, bottom = min(width, ceil(x + reach)), min(height, ceil(y + reach))
             regions.append((left, top, right, bottom, max(0, round(log2(scale)))))
             area += max(0, right - left) * max(0, bottom - top)
+        # Halves of halves add up to a third.
+        memory.restart(2 * min(area, width * height))
         if area > width * height:
-            self._surroundings = _of_whole_frame(image, [level for *_, level in regions])
+            self._surroundings = _of_whole_frame(image, [row[4] for row in regions], memory)
         else:
-            self._surroundings = [_of_region(image, *region) for region in regions]
+            self._surroundings = [_of_region(image, *region, memory) for region in regions]
 
     def cut(self, poses: Sequence[Pose], out: Image) -> None:
         """Cut a patch at each pose; pixels outside the frame repeat its border.
@@ -67,27 +91,36 @@ class GrayFrame:
 _Surroundings = tuple[Image, int, int, float]
 
 
-def _of_whole_frame(image: Image, levels: list[int]) -> list[_Surroundings]:
-    pyramid = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)]
+def _of_whole_frame(
+    image: Image, levels: list[int], memory: GrayMemory
+) -> list[_Surroundings]:
+    pyramid = [_gray(image, memory)]
     for _ in range(max(levels)):
-        pyramid.append(_halved(pyramid[-1]))  # type: ignore[arg-type]
-    return [(pyramid[level], 0, 0, 0.5**level) for level in levels]  # type: ignore[misc]
+        pyramid.append(_halved(pyramid[-1], memory))
+    return [(pyramid[level], 0, 0, 0.5**level) for level in levels]
 
 
 def _of_region(
-    image: Image, left: int, top: int, right: int, bottom: int, level: int
+    image: Image, left: int, top: int, right: int, bottom: int, level: int, memory: GrayMemory
 ) -> _Surroundings:
     if right <= left or bottom <= top:
         return _NOTHING, 0, 0, 1.0
-    gray = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
+    gray = _gray(image[top:bottom, left:right], memory)
     for _ in range(level):
-        gray = _halved(gray)  # type: ignore[arg-type]
-    return gray, left, top, 0.5**level  # type: ignore[return-value]
+        gray = _halved(gray, memory)
+    return gray, left, top, 0.5**level
 
 
-def _halved(gray: Image) -> Image:
+def _gray(image: Image, memory: GrayMemory) -> Image:
+    out = memory.picture(image.shape[1], image.shape[0])
+    cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, out)
+    return out
+
+
+def _halved(gray: Image, memory: GrayMemory) -> Image:
     height, width = gray.shape
     # An odd last row or column is left out: means of two by two pixels are quick and exact.
     even = gray[: max(1, height & ~1), : max(1, width & ~1)]
-    size = max(1, width // 2), max(1, height // 2)
-    return cv2.resize(even, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    out = memory.picture(max(1, width // 2), max(1, height // 2))
+    cv2.resize(even, out.shape[::-1], out, interpolation=cv2.INTER_AREA)
+    return out
