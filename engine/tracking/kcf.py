@@ -37,6 +37,8 @@ TEMPLATE_RATE = 0.1
 LOST_RATIO, SURE_RATIO = 6.0, 20.0
 # What a patch must have of its face to be aligned with it and learnt.
 LEAST_LIKENESS, LEAST_TRUSTED = 0.9, 0.4
+# A face of which less is trusted keeps its size and tilt: what is left of it says too little.
+WHOLE_TRUSTED = 0.8
 # A box that a detection moves by more no longer belongs to the template.
 KEEP_IOU = 0.5
 # Share of a box that must be in the frame.
@@ -134,7 +136,7 @@ class KCF(Follower):
             self._filters.learn(patches, np.float32(FILTER_RATE) * np.array(self._aligned))
         before = self._poses
         self._poses = [
-            pose.moved(*step[:4]) if alike else pose
+            _moved(pose, step) if alike else pose
             for pose, step, alike in zip(found, steps, self._aligned, strict=True)
         ]
         self._velocities = [
@@ -182,6 +184,12 @@ class KCF(Follower):
 def _middle(patches: Image) -> Image:
     edge = (SIDE - INNER) // 2
     return patches[:, edge:-edge, edge:-edge]
+
+
+def _moved(pose: Pose, step: Step) -> Pose:
+    if step.trusted < WHOLE_TRUSTED:
+        return pose.moved(step.across, step.down)
+    return pose.moved(step.across, step.down, step.growth, step.turn)
 
 
 def _is_alike(step: Step) -> bool:
