@@ -104,11 +104,11 @@ class Pipeline:
         if self.source.info.stills:
             # Without faces to follow, the schedule detects.
             self._tracker.forget()
+        self._tracker.predict(frame)
         if self._should_detect():
-            self._tracker.correct(frame.image, self._detector(frame.image))
+            self._tracker.correct(frame, self._detector(frame.image))
             self._since_detection = 0
         else:
-            self._tracker.predict(frame.image)
             self._since_detection = (self._since_detection or 0) + 1
         return FrameResult(frame, self._classify(frame.image))
 
@@ -127,9 +127,8 @@ class Pipeline:
         self.close()
 
     def _should_detect(self) -> bool:
-        return self._schedule.should_detect(
-            self._since_detection, len(self._tracker.tracks), self._tracker.lost
-        )
+        health = self._tracker.health
+        return self._schedule.should_detect(self._since_detection, health.faces, health.lost)
 
     def _classify(self, image: Image) -> tuple[Face, ...]:
         tracks = self._tracker.tracks

@@ -72,9 +72,7 @@ class Score:
         return self.false / max(self.tracks, 1)
 
 
-def score(
-    truth: tuple[dict[int, Truth], ...], answers: list[dict[int, Box]]
-) -> Score:
+def score(truth: tuple[dict[int, Truth], ...], answers: list[dict[int, Box]]) -> Score:
     """Compare a run with the truth.
 
     Args:
@@ -92,7 +90,9 @@ def score(
             clipped([given[id_] for id_ in tracks]), clipped([known[id_].box for id_ in faces])
         )
         pairs = associate(
-            clipped([given[id_] for id_ in tracks]), clipped([known[id_].box for id_ in faces]), NO_FACE
+            clipped([given[id_] for id_ in tracks]),
+            clipped([known[id_].box for id_ in faces]),
+            NO_FACE,
         )
         for index, face in enumerate(faces):
             if index not in pairs:
@@ -108,9 +108,7 @@ def score(
         near = [face.box for face in known.values() if face.visible >= HIDDEN]
         best = iou_matrix(clipped([given[id_] for id_ in tracks]), clipped(near))
         false += int((best.max(axis=1, initial=0) < NO_FACE).sum())
-    return Score(
-        np.array(overlaps, np.float32), sum(map(len, answers)), false, switches
-    )
+    return Score(np.array(overlaps, np.float32), sum(map(len, answers)), false, switches)
 
 
 def clipped(boxes: list[Box]) -> npt.NDArray[np.float32]:

@@ -70,9 +70,7 @@ class _KCF2019:
         self._window = np.hanning(rows)[:, None] * np.hanning(columns)
         sigma = np.sqrt(rows * columns) / self.padding * self.output_sigma
         away = [np.arange(side) - side // 2 for side in self._shape]
-        self._wanted = np.fft.fft2(
-            np.exp(-0.5 * (away[0][:, None] ** 2 + away[1] ** 2) / sigma**2)
-        )
+        self._wanted = np.fft.fft2(np.exp(-0.5 * (away[0][:, None] ** 2 + away[1] ** 2) / sigma**2))
         self._model = self._features(image, 1.0)
         self._alpha = self._solve(self._model)
 

@@ -55,6 +55,8 @@ class Director:
 
     def scenes(self, kind: str) -> list[Scene]:
         """The scenes of a class, shown one after the other."""
+        if kind.startswith(_CROWD):
+            return _crowd(int(kind.removeprefix(_CROWD)))(self)
         return KINDS[kind](self)
 
     def group(self, camera: Callable[[float], tuple[float, float, float, float]]) -> Scene:
@@ -68,7 +70,9 @@ class Director:
         # Faces stay in the frame: leaving it is a class of its own.
         left, top = boxes[:, :2].min(axis=0)
         right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
-        fit = min(95 / boxes[:, 3].mean(), 0.6 * WIDTH / (right - left), 0.6 * HEIGHT / (bottom - top))
+        fit = min(
+            95 / boxes[:, 3].mean(), 0.6 * WIDTH / (right - left), 0.6 * HEIGHT / (bottom - top)
+        )
         middle = np.array([left + right, top + bottom]) / 2
         faces = dict(enumerate(photograph.boxes, start=1))
         return Scene(photograph.image, _camera(middle, fit, camera), faces)
@@ -115,7 +119,9 @@ class Director:
 
         return self.actor(id_, path, height, attitude)
 
-    def board(self, width: float, height: float, path: Callable[[float], tuple[float, float]]) -> Thing:
+    def board(
+        self, width: float, height: float, path: Callable[[float], tuple[float, float]]
+    ) -> Thing:
         """An opaque piece of another photograph; `path` is of its middle."""
         image = self._photographs[(self._seed + 2) % len(self._photographs)].image
         w, h = min(round(width), image.shape[1]), min(round(height), image.shape[0])
@@ -164,7 +170,9 @@ def _head_motion(
 
     def motion(t: float) -> Matrix:
         yaw, pitch, roll = attitude(t)
-        to_middle = np.array([[scale, 0, -scale * (x + w / 2)], [0, scale, -scale * (y + h / 2)], [0, 0, 1]])
+        to_middle = np.array(
+            [[scale, 0, -scale * (x + w / 2)], [0, scale, -scale * (y + h / 2)], [0, 0, 1]]
+        )
         turn = (
             np.array([[cos(roll), -sin(roll), 0], [sin(roll), cos(roll), 0], [0, 0, 1]])
             @ np.array([[cos(yaw), 0, sin(yaw)], [0, 1, 0], [-sin(yaw), 0, cos(yaw)]])
@@ -277,7 +285,7 @@ def _cut(d: Director) -> list[Scene]:
 
 def _crowd(count: int) -> Callable[[Director], list[Scene]]:
     def scenes(d: Director) -> list[Scene]:
-        columns = max(2, round((count * WIDTH / HEIGHT) ** 0.5))
+        columns = max(1, round((count * WIDTH / HEIGHT) ** 0.5))
         rows = -(-count // columns)
         w, h = WIDTH / columns, HEIGHT / rows
         return [
@@ -285,7 +293,7 @@ def _crowd(count: int) -> Callable[[Director], list[Scene]]:
                 *(
                     d.wanderer(
                         n + 1, (n % columns + 0.5) * w, (n // columns + 0.5) * h,
-                        0.12 * w, min(90.0, 0.6 * h),
+                        min(40.0, 0.12 * w), min(90.0, 0.6 * h),
                     )
                     for n in range(count)
                 )
@@ -313,6 +321,7 @@ KINDS: dict[str, Callable[[Director], list[Scene]]] = {
     "crowd 8": _crowd(8),
     "crowd 16": _crowd(16),
 }
+_CROWD = "crowd "
 
 
 def make_sequences(
@@ -333,4 +342,3 @@ def _film(scenes: list[Scene], kind: str, name: str, fps: float, seconds: float)
     return Sequence(
         kind, name, fps, tuple(image for image, _ in shots), tuple(truth for _, truth in shots)
     )
-

@@ -125,8 +125,7 @@ class KCF(Follower):
         frame.cut(expected, patches)
         peaks = self._filters.find(patches)
         found = [
-            pose.moved(peak.across, peak.down)
-            for pose, peak in zip(expected, peaks, strict=True)
+            pose.moved(peak.across, peak.down) for pose, peak in zip(expected, peaks, strict=True)
         ]
         frame.cut(found, patches)
         steps = self._templates.align(_middle(patches))

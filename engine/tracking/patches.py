@@ -50,9 +50,7 @@ class GrayFrame:
         memory: to work in; the frame before this one is no longer there.
     """
 
-    def __init__(
-        self, image: Image, poses: Sequence[Pose], side: int, memory: GrayMemory
-    ) -> None:
+    def __init__(self, image: Image, poses: Sequence[Pose], side: int, memory: GrayMemory) -> None:
         height, width = image.shape[:2]
         regions, area = [], 0
         for x, y, scale, _ in poses:
@@ -91,9 +89,7 @@ class GrayFrame:
 _Surroundings = tuple[Image, int, int, float]
 
 
-def _of_whole_frame(
-    image: Image, levels: list[int], memory: GrayMemory
-) -> list[_Surroundings]:
+def _of_whole_frame(image: Image, levels: list[int], memory: GrayMemory) -> list[_Surroundings]:
     pyramid = [_gray(image, memory)]
     for _ in range(max(levels)):
         pyramid.append(_halved(pyramid[-1], memory))

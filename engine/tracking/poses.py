@@ -23,9 +23,7 @@ class Pose(NamedTuple):
     scale: float
     angle: float
 
-    def moved(
-        self, across: float, down: float, growth: float = 0.0, turn: float = 0.0
-    ) -> Pose:
+    def moved(self, across: float, down: float, growth: float = 0.0, turn: float = 0.0) -> Pose:
         """The pose after a step in the template's own coordinates.
 
         Args:

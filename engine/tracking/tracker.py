@@ -12,7 +12,7 @@ from .association import associate
 from .base import Box, Follower
 
 # How long a face that is out of view keeps its id.
-MAX_AGE_S = 1.0
+MAX_AGE_S = 2.0
 # A new face with a lower score has to be detected twice before it is shown.
 SURE_SCORE = 0.7
 
@@ -172,16 +172,13 @@ class FaceTracker:
         self._identities = {
             id_: face
             for id_, face in self._identities.items()
-            if face.followed
-            or (face.confirmed and frame.time_s - face.seen_s <= self._max_age_s)
+            if face.followed or (face.confirmed and frame.time_s - face.seen_s <= self._max_age_s)
         }
 
     def _assign(self, boxes: Boxes, places: Mapping[int, Box]) -> dict[int, int]:
         """Track id to index of its detection; a detection without a track gets a new id."""
         # Faces that are followed choose first: one that waits is where it was.
-        waiting = {
-            id_: face.box for id_, face in self._identities.items() if id_ not in places
-        }
+        waiting = {id_: face.box for id_, face in self._identities.items() if id_ not in places}
         assigned: dict[int, int] = {}
         free = list(range(len(boxes)))
         for known in (places, waiting):

@@ -121,7 +121,7 @@ def test_closing_the_pipeline_closes_all_it_was_given() -> None:
     [
         ({"detect_every": 0}, "1 or more"),
         ({"min_score": 1.5}, "0-1"),
-        ({"tracker": "psychic"}, "kcf, none"),
+        ({"tracker": "psychic"}, "kcf, opencv, none"),
         ({"backend": "abacus"}, "abacus"),
     ],
 )
