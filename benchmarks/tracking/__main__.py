@@ -28,7 +28,8 @@ from .otb import read_otb
 from .plot import draw
 from .report import figures, new_report, show, write
 from .runs import TRACKERS, follow
-from .sequences import KINDS, Sequence as Video, make_sequences
+from .sequences import KINDS, make_sequences
+from .sequences import Sequence as Video
 from .speed import measure
 
 PARTS = ("speed", "accuracy", "notice")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 COLOURS = {
-    "kcf": "#0b6e4f", "opencv": "#d1803a", "opencv plain": "#e2b07a", "2019": "#5b6fa8", "none": "#b5b5b5",
+    "kcf": "#0b6e4f", "opencv": "#d1803a", "opencv plain": "#e2b07a", "2019": "#5b6fa8",
+    "none": "#b5b5b5",
 }  # fmt: skip
 LABELS = {
     "kcf": "fer-edge KCF", "opencv": "cv2.TrackerKCF, shrunk", "opencv plain": "cv2.TrackerKCF",

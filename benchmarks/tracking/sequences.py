@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_edge.engine.types import Image
 
-from .material import Box, Head, Photograph
+from .material import Head, Photograph
 from .render import HEIGHT, WIDTH, Actor, Matrix, Motion, Scene, Thing, Truth, render
 
 SECONDS = 3.0

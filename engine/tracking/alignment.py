@@ -117,21 +117,23 @@ class Templates:
         products = np.matmul(self._matrices, values[..., None])[..., 0].astype(np.float64)
         np.square(values, out=values)
         squares = np.matmul(self._block_weights[:, :, None], values[..., None])[..., 0, 0]
-        # What was trusted in the last frame is where to begin.
-        answer = self._solve(products)
-        self._reweigh(self._residuals(products, squares, answer))
+        # What was trusted in the last frame decides the step; what fits it is trusted next.
         answer = self._solve(products)
         gain, bias = np.maximum(answer[:, 4:5], _LEAST_GAIN), answer[:, 5:]
-        slopes = np.clip(answer[:, :4] / gain, -LIMITS, LIMITS)
+        slopes = np.minimum(np.maximum(answer[:, :4] / gain, -LIMITS), LIMITS)
         # What only a farther step would explain is no likeness.
-        residuals = self._residuals(
-            products, squares, np.concatenate([slopes * gain, gain, bias], axis=1)
-        )
+        answer[:, :4], answer[:, 4:5] = slopes * gain, gain
+        residuals = self._residuals(products, squares, answer)
+        self._reweigh(residuals)
         around = squares - bias * (2 * products[:, :, 5] - bias * self._shares)
-        sums = np.matmul(self._trust[:, None], np.stack([around, residuals, self._shares], axis=2))
-        power, unexplained, trusted = sums[:, 0].T
+        power, unexplained, trusted = map(self._over_trusted, (around, residuals, self._shares))
         likeness = np.sqrt(np.maximum(1 - unexplained / np.maximum(power, 1e-6), 0))
-        return [Step(*row) for row in np.column_stack([-slopes, likeness, trusted]).tolist()]
+        rows = zip((-slopes).tolist(), likeness.tolist(), trusted.tolist(), strict=True)
+        return [Step(*slope, alike, part) for slope, alike, part in rows]
+
+    def _over_trusted(self, values: Reals) -> Reals:
+        """Sums over the blocks, weighted with their trust: `(n, blocks)` to `(n,)`."""
+        return np.matmul(self._trust[:, None], values[..., None])[:, 0, 0]
 
     def _solve(self, products: Reals) -> Reals:
         """Weighted least squares over the blocks: `(n, 6)`."""
@@ -166,8 +168,10 @@ class Templates:
         )
         matrices = functions * self._block_weights[rows][:, :, None]
         normal = np.matmul(matrices, functions.transpose(0, 1, 3, 2)).astype(np.float64)
-        # A face without structure in some direction is not moved along it.
+        # A face without structure in some direction is not moved along it, and one without any
+        # has an answer too.
         normal[:, :, _STEP, _STEP] = 1.001 * normal[:, :, _STEP, _STEP] + 1e-6
+        normal[:, :, 4, 4] += 1e-6
         normal = normal.reshape(*normal.shape[:2], -1)
         kept = rows.start
         self._matrices = np.concatenate([self._matrices[:kept], matrices])

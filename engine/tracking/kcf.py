@@ -62,8 +62,9 @@ class KCF(Follower):
         self._templates = Templates(INNER)
         self._memory = GrayMemory()
         self._frames = 0
-        # Of the last frame, each at its face's pose.
         self._patches: Image = np.empty((4, SIDE, SIDE), np.uint8)
+        # The faces of the last frame.
+        self._faces: Image = np.empty((4, INNER, INNER), np.uint8)
 
     def start(self, image: Image, boxes: Mapping[int, Box]) -> None:
         """Follow these faces too; see `Follower.start`."""
@@ -83,6 +84,7 @@ class KCF(Follower):
         patches = self._patches[first : len(self._ids)]
         poses = self._poses[first:]
         GrayFrame(image, poses, SIDE, self._memory).cut(poses, patches)
+        self._faces[first : len(self._ids)] = _middle(patches)
         self._filters.add(patches)
         self._templates.add(_middle(patches), np.array(self._boxes[first:])[:, 2:])
 
@@ -105,7 +107,7 @@ class KCF(Follower):
             self._boxes[row] = (*middle, w / pose.scale, h / pose.scale)
             rates[row] = TEMPLATE_RATE
         if rates.any():
-            self._templates.learn(_middle(self._patches[: len(rates)]), rates)
+            self._templates.learn(self._faces[: len(rates)], rates)
         return apart
 
     def stop(self, ids: Collection[int]) -> None:
@@ -116,7 +118,8 @@ class KCF(Follower):
         """Find the faces in the next frame; see `Follower.update`."""
         if not self._ids:
             return {}
-        patches = self._patches[: len(self._ids)]
+        count = len(self._ids)
+        patches, faces = self._patches[:count], self._faces[:count]
         expected = [
             pose._replace(x=pose.x + dx, y=pose.y + dy)
             for pose, (dx, dy) in zip(self._poses, self._velocities, strict=True)
@@ -127,11 +130,12 @@ class KCF(Follower):
         found = [
             pose.moved(peak.across, peak.down) for pose, peak in zip(expected, peaks, strict=True)
         ]
-        frame.cut(found, patches)
-        steps = self._templates.align(_middle(patches))
+        frame.cut(found, faces)
+        steps = self._templates.align(faces)
         self._aligned = [_is_alike(step) for step in steps]
         self._frames += 1
         if self._frames % LEARN_EVERY == 0 and any(self._aligned):
+            frame.cut(found, patches)
             self._filters.learn(patches, np.float32(FILTER_RATE) * np.array(self._aligned))
         before = self._poses
         self._poses = [
@@ -169,15 +173,16 @@ class KCF(Follower):
         self._velocities = [self._velocities[row] for row in rows]
         self._aligned = [self._aligned[row] for row in rows]
         chosen = np.array(rows, np.intp)
-        self._patches[: len(rows)] = self._patches[chosen]
+        self._faces[: len(rows)] = self._faces[chosen]
         self._filters.keep(chosen)
         self._templates.keep(chosen)
 
     def _reserve(self, count: int) -> None:
-        more = count - len(self._patches)
-        if more > 0:
-            added = np.empty((more + count, SIDE, SIDE), np.uint8)
-            self._patches = np.concatenate([self._patches, added])
+        if count > len(self._patches):
+            self._patches = np.empty((2 * count, SIDE, SIDE), np.uint8)
+            kept = self._faces
+            self._faces = np.empty((2 * count, INNER, INNER), np.uint8)
+            self._faces[: len(kept)] = kept
 
 
 def _middle(patches: Image) -> Image:
