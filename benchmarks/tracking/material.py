@@ -101,4 +101,4 @@ def _disguised(head: Head) -> Head:
     image = cv2.convertScaleAbs(head.image[:, ::-1] * np.array([0.9, 0.75, 0.6]))
     x, y, w, h = head.box
     mirrored = (head.image.shape[1] - x - w, y, w, h)
-    return Head(image, np.ascontiguousarray(head.alpha[:, ::-1]), mirrored)  # type: ignore[arg-type]
+    return Head(image, np.ascontiguousarray(head.alpha[:, ::-1]), mirrored)

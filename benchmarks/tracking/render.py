@@ -75,7 +75,7 @@ def render(scene: Scene, time_s: float) -> tuple[Image, dict[int, Truth]]:
     if scene.shutter_s > 0:
         shares = np.linspace(-0.5, 0.5, 7) * scene.shutter_s
         total = sum(_instant(scene, time_s + share)[0].astype(np.float32) for share in shares)
-        image = np.asarray(total / len(shares) + 0.5, np.uint8)  # type: ignore[operator]
+        image = np.asarray(total / len(shares) + 0.5, np.uint8)
     return scene.finish(image, time_s), truth
 
 

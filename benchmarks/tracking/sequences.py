@@ -247,7 +247,10 @@ def _partial(d: Director) -> list[Scene]:
 
 def _occlusion(d: Director) -> list[Scene]:
     """Something larger than the face slides before it, stays, and goes on."""
-    path = lambda t: (320 + 12 * sin(2 * pi * 0.3 * t), 230)  # noqa: E731
+
+    def path(t: float) -> tuple[float, float]:
+        return 320 + 12 * sin(2 * pi * 0.3 * t), 230
+
     start, end = _HIDDEN_S
 
     def board(t: float) -> tuple[float, float]:
@@ -260,8 +263,13 @@ def _occlusion(d: Director) -> list[Scene]:
 def _crossing(d: Director) -> list[Scene]:
     """Two faces pass each other, one before the other, up to half overlapping."""
     size = 95.0
-    back = lambda t: (180 + 280 * t / SECONDS, 205)  # noqa: E731
-    front = lambda t: (460 - 280 * t / SECONDS, 205 + 0.78 * size)  # noqa: E731
+
+    def back(t: float) -> tuple[float, float]:
+        return 180 + 280 * t / SECONDS, 205
+
+    def front(t: float) -> tuple[float, float]:
+        return 460 - 280 * t / SECONDS, 205 + 0.78 * size
+
     return [d.stage(d.actor(1, back, size), d.actor(2, front, size))]
 
 

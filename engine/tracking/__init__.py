@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ..errors import BadInput
-from .base import Follower
+from .base import Box, Follower
 from .kcf import KCF
 from .opencv import OpenCVKCF
 from .resting import Resting
 from .tracker import MAX_AGE_S, FaceTracker, Health
 
-__all__ = ["FOLLOWERS", "MAX_AGE_S", "FaceTracker", "Follower", "Health", "open_tracker"]
+__all__ = [
+    "FOLLOWERS", "MAX_AGE_S", "Box", "FaceTracker", "Follower", "Health", "open_tracker",
+]  # fmt: skip
 
 FOLLOWERS: dict[str, type[Follower]] = {"kcf": KCF, "opencv": OpenCVKCF, "none": Resting}
 

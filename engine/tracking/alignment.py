@@ -129,7 +129,7 @@ class Templates:
         power, unexplained, trusted = map(self._over_trusted, (around, residuals, self._shares))
         likeness = np.sqrt(np.maximum(1 - unexplained / np.maximum(power, 1e-6), 0))
         rows = zip((-slopes).tolist(), likeness.tolist(), trusted.tolist(), strict=True)
-        return [Step(*slope, alike, part) for slope, alike, part in rows]
+        return [Step._make((*slope, alike, part)) for slope, alike, part in rows]
 
     def _over_trusted(self, values: Reals) -> Reals:
         """Sums over the blocks, weighted with their trust: `(n, blocks)` to `(n,)`."""

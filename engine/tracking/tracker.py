@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..geometry import iou_matrix
 from ..types import Boxes, Detections, Frame, Track
 from .association import associate
 from .base import Box, Follower
@@ -81,6 +82,7 @@ class FaceTracker:
         self._last_id = 0
         self._lost = False
         self._fresh = True
+        self._drift: float | None = None
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -101,6 +103,14 @@ class FaceTracker:
             not all(face.confirmed for face in followed),
             min((face.confidence for face in followed), default=1.0),
         )
+
+    @property
+    def drift(self) -> float | None:
+        """How far the followed boxes were off when they were last detected.
+
+        The largest 1 - IoU of a face that was followed and detected, 0-1; None without any.
+        """
+        return self._drift
 
     @property
     def places(self) -> dict[int, Box]:
@@ -144,6 +154,7 @@ class FaceTracker:
         now = self.places
         assigned = self._assign(detections.boxes, now if then is None else then)
         found = {id_: _box(detections.boxes[index]) for id_, index in assigned.items()}
+        self._drift = _drift(found, now if then is None else then)
         moved = {
             id_: box if then is None else brought_forward(box, then[id_], now[id_])
             for id_, box in found.items()
@@ -207,6 +218,16 @@ def brought_forward(box: Box, then: Box, now: Box) -> Box:
         w,
         h,
     )
+
+
+def _drift(found: Mapping[int, Box], followed: Mapping[int, Box]) -> float | None:
+    ids = [id_ for id_ in found if id_ in followed]
+    if not ids:
+        return None
+    detected, before = (
+        np.array([boxes[id_] for id_ in ids], np.float32) for boxes in (found, followed)
+    )
+    return 1.0 - float(iou_matrix(detected, before).diagonal().min())
 
 
 def _box(row: Boxes) -> Box:
