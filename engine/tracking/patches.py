@@ -55,9 +55,12 @@ class GrayFrame:
         regions, area = [], 0
         for x, y, scale, _ in poses:
             reach = _REACH * side * scale / 2
-            left, top = max(0, floor(x - reach)), max(0, floor(y - reach))
+            level = max(0, round(log2(scale)))
+            # Halves of a region are those of the whole frame.
+            whole = -(1 << level)
+            left, top = max(0, floor(x - reach) & whole), max(0, floor(y - reach) & whole)
             right, bottom = min(width, ceil(x + reach)), min(height, ceil(y + reach))
-            regions.append((left, top, right, bottom, max(0, round(log2(scale)))))
+            regions.append((left, top, right, bottom, level))
             area += max(0, right - left) * max(0, bottom - top)
         # Halves of halves add up to a third.
         memory.restart(2 * min(area, width * height))
