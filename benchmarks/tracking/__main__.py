@@ -69,11 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     try:
         report = _measure(args)
-        show(report, Console(width=110))
         if args.output:
             write(report, args.output)
             if "accuracy" in report:
                 draw(report, args.output.with_suffix(".png"))
+        show(report, Console(width=110))
     except FerError as error:
         print(f"tracking: error: {error}", file=sys.stderr)
         return 2

@@ -29,15 +29,18 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     figure = plt.figure(figsize=(11, 7.5), layout="constrained")
     grid = figure.add_gridspec(len(intervals), 2, width_ratios=(2.4, 1))
     for row, every in enumerate(intervals):
-        _accuracy(figure.add_subplot(grid[row, 0]), accuracy, every, legend=row == 0)
+        axes = figure.add_subplot(grid[row, 0])
+        _accuracy(axes, accuracy, every)
     _speed(figure.add_subplot(grid[: max(1, len(intervals) - 1), 1]), report.get("speed", []))
     if len(intervals) > 1:
         _per_face(figure.add_subplot(grid[-1, 1]), report.get("speed", []))
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def _accuracy(axes: Any, accuracy: Mapping[str, Any], every: str, legend: bool) -> None:
+def _accuracy(axes: Any, accuracy: Mapping[str, Any], every: str) -> None:
     kinds = list(next(iter(accuracy.values()))[every])
     width = 0.8 / len(accuracy)
     for index, (name, results) in enumerate(accuracy.items()):
@@ -51,11 +54,6 @@ def _accuracy(axes: Any, accuracy: Mapping[str, Any], every: str, legend: bool) 
     axes.set_axisbelow(True)
     axes.set_ylabel("mean IoU")
     axes.set_title(f"detection every {every} frames", loc="left", fontsize=10)
-    if legend:
-        axes.legend(
-            ncols=len(accuracy), loc="lower right", bbox_to_anchor=(1, 1), frameon=False,
-            fontsize=8, columnspacing=1.0, handlelength=1.0,
-        )  # fmt: skip
 
 
 def _speed(axes: Any, speed: list[dict[str, Any]]) -> None:
