@@ -1,7 +1,7 @@
 # Needs Python 3.10 to 3.13 with venv; PYTHON=python3.12 chooses one.
 PYTHON ?= python3
 VENV ?= .venv
-PARTS = engine convert models
+PARTS = engine convert models benchmarks
 # A folder in which the parts are found under their import name, for the type checker.
 TYPED = $(VENV)/typed
 

@@ -76,7 +76,7 @@ def prepare(work: Path) -> None:
     """Let the parts of the checkout be found under the names that they import each other by."""
     package = work / "parts" / "fer_edge"
     package.mkdir(parents=True, exist_ok=True)
-    for part in ("engine", "models"):
+    for part in ("engine", "models", "benchmarks"):
         if not (package / part).exists():
             (package / part).symlink_to(ROOT / part)
     sys.path[:0] = [str(work / "parts"), str(work / "site"), str(ROOT)]
@@ -86,7 +86,7 @@ def run_all(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Run the checks one after the other, and report."""
     started = time.perf_counter()
     prepare(args.work)
-    from gpu_checks import CHECKS, MACHINE
+    from fer_edge.benchmarks.gpu_checks import CHECKS, MACHINE
 
     names = [check.name for check in CHECKS]
     wanted = args.only.split(",") if args.only else names
@@ -151,11 +151,11 @@ def run_apart(check: Any, args: argparse.Namespace, limit_s: float) -> dict[str,
 
 def run_one(args: argparse.Namespace) -> int:
     """One check in this process; its result goes into a file for the process above."""
-    from gpu_checks import Skipped
+    from fer_edge.benchmarks.gpu_checks import Skipped
 
     result: dict[str, Any] = {"status": "passed", "reason": None, "facts": {}}
     try:
-        result["facts"] = import_module(f"gpu_checks.{args.run}").check(args)
+        result["facts"] = import_module(f"fer_edge.benchmarks.gpu_checks.{args.run}").check(args)
     except (Skipped, ModuleNotFoundError) as error:
         result |= {"status": "skipped", "reason": one_line(error)}
     except Exception as error:

@@ -74,7 +74,7 @@ def _kinds(keras, config, faces, steps) -> dict[str, Callable[[int], None]]:  # 
     made = [ready[index] for index in range(steps)]
     ready.close()
 
-    class Ready(keras.utils.PyDataset):
+    class Ready(keras.utils.PyDataset):  # type: ignore[misc]
         def __len__(self) -> int:
             return steps
 

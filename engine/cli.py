@@ -60,12 +60,35 @@ def build_parser() -> argparse.ArgumentParser:
 
     how = parser.add_argument_group("detection and tracking")
     how.add_argument(
-        "--detect-every", type=int, default=10, metavar="N", help="frames (default: 10)"
+        "--detect-every",
+        default="10",
+        metavar="N",
+        help="frames from one detection to the next, or auto: as drift asks for (default: 10)",
+    )
+    how.add_argument(
+        "--async",
+        dest="background",
+        action=argparse.BooleanOptionalAction,
+        help="detect beside the loop, so that no frame waits; default for live sources",
     )
     how.add_argument(
         "--tracker",
         default="kcf",
-        help="between detections: kcf (default), or none to let boxes rest",
+        help="between detections: kcf (default), opencv, or none to let boxes rest",
+    )
+    how.add_argument(
+        "--max-age",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="seconds that a face out of view keeps its id (default: 2)",
+    )
+    how.add_argument(
+        "--smooth",
+        type=float,
+        default=0.3,
+        metavar="S",
+        help="time constant of the expressions in seconds, 0 for none (default: 0.3)",
     )
     how.add_argument(
         "--min-score", type=float, default=0.5, metavar="S", help="of a face, 0-1 (default: 0.5)"
@@ -74,6 +97,9 @@ def build_parser() -> argparse.ArgumentParser:
     out = parser.add_argument_group("results")
     out.add_argument("--save", type=Path, metavar="VIDEO", help="annotated video (.mp4 .avi .mkv)")
     out.add_argument("--jsonl", type=Path, metavar="FILE", help="one JSON object a frame")
+    out.add_argument(
+        "--raw", action="store_true", help="--jsonl with the probabilities before --smooth"
+    )
     out.add_argument("--csv", type=Path, metavar="FILE", help="one row a face")
     out.add_argument("--show", action="store_true", help="window; q quits")
     out.add_argument("--blur", action="store_true", help="hide faces in --save and --show")

@@ -7,9 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from .errors import BadInput, InputNotFound
-from .scheduler import Schedule
+from .scheduler import Interval, Schedule
+from .smoothing import ExpressionSmoother
 from .sources import Delivery
-from .tracking import FOLLOWERS
+from .tracking import FOLLOWERS, MAX_AGE_S
 
 # The shipped weights are data of another part of the package, found by name.
 WEIGHTS_PACKAGE = "fer_edge.models"
@@ -26,8 +27,14 @@ class PipelineConfig:
         expression: a converted expression model; None for the shipped one.
         classify: whether faces are classified at all.
         backend: a name of `backends.BACKENDS`, or `auto`.
-        detect_every: frames from one detection to the next.
-        tracker: `kcf`, or `none` to let boxes rest between detections.
+        detect_every: frames from one detection to the next, or `auto` to let measured drift
+            decide.
+        background: whether detection runs beside the loop, so that no frame waits for it;
+            None for sources that are delivered live.
+        tracker: `kcf`, `opencv` for OpenCV's, or `none` to let boxes rest between detections.
+        max_age_s: how long a face that is out of view keeps its id, in seconds.
+        smooth_s: time constant of the expressions' smoothing in seconds; 0 for none. Stills
+            are never smoothed.
         min_score: least score of a detected face, 0-1.
         delivery: see `sources.open_source`.
 
@@ -39,13 +46,19 @@ class PipelineConfig:
     expression: Path | None = None
     classify: bool = True
     backend: str = "auto"
-    detect_every: int = 10
+    detect_every: Interval = 10
+    background: bool | None = None
     tracker: str = "kcf"
+    max_age_s: float = MAX_AGE_S
+    smooth_s: float = 0.3
     min_score: float = 0.5
     delivery: Delivery = "auto"
 
     def __post_init__(self) -> None:
         Schedule(self.detect_every)
+        ExpressionSmoother(self.smooth_s)
+        if not self.max_age_s >= 0:
+            raise BadInput(f"maximum age {self.max_age_s:g} s: give 0 or more seconds")
         if not 0 <= self.min_score <= 1:
             raise BadInput(f"minimum score {self.min_score:g} is outside 0-1")
         if self.tracker not in FOLLOWERS:

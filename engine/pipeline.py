@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 
 from .backends import Backend
+from .background import BackgroundDetector
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
+from .cuts import CutDetector
 from .detector import Detector
-from .scheduler import Schedule
+from .scheduler import Schedule, Situation
+from .smoothing import ExpressionSmoother
 from .sources import Feed, open_source
+from .sources.base import LiveFeed
 from .stages import Stages, open_stages
-from .tracking import FaceTracker, open_tracker
-from .types import Face, Frame, FrameResult, Image
+from .tracking import Box, FaceTracker, open_tracker
+from .types import Detections, Face, Floats, Frame, FrameResult
 
 
 class Pipeline:
@@ -33,6 +37,9 @@ class Pipeline:
         schedule: decides between the two.
         classifier: names expressions; None leaves them out.
         models: closed together with the pipeline.
+        smoother: smooths expressions over time; None leaves them as they are.
+        worker: runs the detector beside the loop, in place of `detector`; None detects in the
+            loop, so that a frame that is detected in waits.
     """
 
     def __init__(
@@ -43,16 +50,25 @@ class Pipeline:
         schedule: Schedule,
         classifier: ExpressionClassifier | None = None,
         models: tuple[Backend | Stages, ...] = (),
+        smoother: ExpressionSmoother | None = None,
+        worker: BackgroundDetector | None = None,
     ) -> None:
         self.source = source
         self._detector = detector
         self._tracker = tracker
         self._schedule = schedule
         self._classifier = classifier
+        self._smoother = smoother
+        self._worker = worker
+        self._cuts = CutDetector()
         self._since_detection: int | None = None
+        # Frames between the last two detections.
+        self._followed_for = 1
         self._closing = ExitStack()
         for model in models:
             self._closing.callback(model.close)
+        if worker is not None:
+            self._closing.callback(worker.close)
         self._closing.callback(source.close)
 
     @classmethod
@@ -77,13 +93,18 @@ class Pipeline:
                 feed = open_source(str(feed), config.delivery)
             opened.callback(feed.close)
             stages = opened.enter_context(open_stages(config))
+            stills = feed.info.stills
+            beside = isinstance(feed, LiveFeed) if config.background is None else config.background
+            beside = beside and not stills and stages.detects_anywhere
             pipeline = cls(
                 stages.feeding(feed),
                 stages.detector,
-                open_tracker(config.tracker),
+                open_tracker(config.tracker, config.max_age_s),
                 Schedule(config.detect_every),
                 stages.classifier,
                 (stages,),
+                None if stills else ExpressionSmoother(config.smooth_s),
+                BackgroundDetector(stages.detector) if beside else None,
             )
             opened.pop_all()
             return pipeline
@@ -102,13 +123,11 @@ class Pipeline:
         if self.source.info.stills:
             # Without faces to follow, the schedule detects.
             self._tracker.forget()
-        if self._should_detect():
-            self._tracker.correct(frame.image, self._detector(frame.image))
-            self._since_detection = 0
-        else:
-            self._tracker.predict(frame.image)
-            self._since_detection = (self._since_detection or 0) + 1
-        return FrameResult(frame, self._classify(frame.image))
+        self._take_over()
+        self._tracker.predict(frame)
+        if self._should_detect(self._sees_cut(frame)):
+            self._detect(frame)
+        return FrameResult(frame, self._classify(frame))
 
     def stop(self) -> None:
         """End the iteration after the frame in hand; safe in a signal handler."""
@@ -124,19 +143,62 @@ class Pipeline:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _should_detect(self) -> bool:
-        return self._schedule.should_detect(
-            self._since_detection, len(self._tracker.tracks), self._tracker.lost
-        )
+    def _sees_cut(self, frame: Frame) -> bool:
+        if self.source.info.stills or not self._cuts.see(frame.image):
+            return False
+        self._tracker.cut()
+        if self._worker is not None:
+            self._worker.discard()
+        return True
 
-    def _classify(self, image: Image) -> tuple[Face, ...]:
+    def _should_detect(self, cut: bool) -> bool:
+        if self._since_detection is not None:
+            self._since_detection += 1
+        health = self._tracker.health
+        return self._schedule.should_detect(
+            Situation(
+                self._since_detection, health.faces, health.lost, health.unconfirmed,
+                health.confidence, cut,
+            )
+        )  # fmt: skip
+
+    def _detect(self, frame: Frame) -> None:
+        if self._worker is None:
+            self._followed_for = self._since_detection or 1
+            self._correct(frame, self._detector(frame.image))
+        elif not self._worker.busy:
+            self._followed_for = self._since_detection or 1
+            self._worker.submit(frame, self._tracker.places)
+        else:
+            return
+        self._since_detection = 0
+
+    def _take_over(self) -> None:
+        """Take over a detection in an earlier frame, before the tracks go on to the next."""
+        late = self._worker.take() if self._worker is not None else None
+        if late is not None:
+            self._correct(late.frame, late.detections, late.places)
+
+    def _correct(
+        self, frame: Frame, detections: Detections, then: Mapping[int, Box] | None = None
+    ) -> None:
+        self._tracker.correct(frame, detections, then)
+        if self._tracker.drift is not None:
+            self._schedule.observe(self._tracker.drift, self._followed_for)
+
+    def _classify(self, frame: Frame) -> tuple[Face, ...]:
         tracks = self._tracker.tracks
         if self._classifier is None:
             return tuple(Face(track, {}) for track in tracks)
         boxes = np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
-        rows = self._classifier(image, boxes)
-        labels = self._classifier.labels
+        raw = self._classifier(frame.image, boxes)
+        smooth = raw
+        if self._smoother is not None:
+            smooth = self._smoother([track.id for track in tracks], raw, frame.time_s)
         return tuple(
-            Face(track, dict(zip(labels, row.tolist(), strict=True)))
-            for track, row in zip(tracks, rows, strict=True)
+            Face(track, self._named(row), self._named(alone))
+            for track, row, alone in zip(tracks, smooth, raw, strict=True)
         )
+
+    def _named(self, row: Floats) -> dict[str, float]:
+        return dict(zip(self.labels, row.tolist(), strict=True))

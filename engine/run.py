@@ -10,9 +10,10 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 from .config import PipelineConfig
-from .errors import SourceFailed
+from .errors import BadInput, SourceFailed
 from .pipeline import Pipeline
 from .progress import Progress, open_progress
+from .scheduler import Interval
 from .sinks.annotated import Annotated
 from .sinks.base import Sink
 from .sinks.records import CSV, JSONLines
@@ -71,7 +72,7 @@ def _loop(
 def _sinks(args: argparse.Namespace, pipeline: Pipeline) -> Iterator[Sink]:
     """Open the outputs one by one, so that the caller can close those that did open."""
     if args.jsonl:
-        yield JSONLines(args.jsonl)
+        yield JSONLines(args.jsonl, args.raw)
     if args.csv:
         yield CSV(args.csv, pipeline.labels)
     if args.save:
@@ -115,11 +116,23 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         expression=args.expression,
         classify=not args.no_expression,
         backend=args.backend,
-        detect_every=args.detect_every,
+        detect_every=_interval(args.detect_every),
+        background=args.background,
         tracker=args.tracker,
+        max_age_s=args.max_age,
+        smooth_s=args.smooth,
         min_score=args.min_score,
         delivery=delivery,  # type: ignore[arg-type]
     )
+
+
+def _interval(text: str) -> Interval:
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError:
+        raise BadInput(f"--detect-every {text}: give a number of frames, or auto") from None
 
 
 def describe(summary: RunSummary) -> str:

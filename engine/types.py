@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -68,12 +68,14 @@ class Face:
 
     Attributes:
         track: where it is.
-        probabilities: label to probability, summing to 1, in the model's order;
-            empty when expressions are off.
+        probabilities: label to probability, summing to 1, in the model's order, smoothed over
+            time; empty when expressions are off.
+        raw: the same of this frame alone, not smoothed.
     """
 
     track: Track
     probabilities: dict[str, float]
+    raw: dict[str, float] = field(default_factory=dict)
 
     @property
     def expression(self) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gpu_checks.driver import Cuda
+from .driver import Cuda
 
 COPY_BYTES = 512 << 20
 FRAME_BYTES = 640 * 480 * 3

@@ -12,7 +12,8 @@ import numpy as np
 from fer_edge.engine.cuda.gpu import GPU, present_gpu
 from fer_edge.engine.cuda.launch import Launch
 from fer_edge.engine.cuda.shipped import ptx_for
-from gpu_checks import Skipped
+
+from . import Skipped
 
 # CU_LAUNCH_PARAM_BUFFER_POINTER, CU_LAUNCH_PARAM_BUFFER_SIZE.
 _POINTER, _SIZE = c_void_p(1), c_void_p(2)

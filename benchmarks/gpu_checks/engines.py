@@ -18,7 +18,8 @@ from fer_edge.engine.tensorrt.libraries import LIBRARIES, Library, load_library
 from fer_edge.engine.tensorrt.log import open_log
 from fer_edge.engine.tensorrt.options import EngineOptions
 from fer_edge.engine.tensorrt.reached import inspected, reached_precision
-from gpu_checks import Skipped
+
+from . import Skipped
 
 MODELS = (DETECTOR_FILE, EXPRESSION_FILE)
 

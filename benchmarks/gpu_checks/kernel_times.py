@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fer_edge.engine.cuda.launch import BgrFrame, face_squares, faces_launch, frame_launch
-from gpu_checks.driver import Cuda
-from gpu_checks.kernels import GRAY, RGB
+
+from .driver import Cuda
+from .kernels import GRAY, RGB
 
 SIZES = {"VGA": (480, 640), "720p": (720, 1280), "1080p": (1080, 1920)}
 BYTES = {"fp32": 4, "fp16": 2}
@@ -26,14 +28,14 @@ def check(options: Any) -> dict[str, Any]:
         for precision, size in BYTES.items():
             out = cuda.memory(3 * 512 * 512 * 4)
             launch = frame_launch(frame, RGB, out, precision)  # type: ignore[arg-type]
-            seconds = cuda.seconds(lambda launch=launch: cuda.launch(launch))
+            seconds = cuda.seconds(partial(cuda.launch, launch))
             moved = min(image.nbytes, 4 * 3 * 512 * 512) + 3 * 512 * 512 * size
             rows[f"frame {name} {precision}"] = _row(seconds, moved)
     for count in (1, 4, 16):
         boxes = np.tile(np.array([[100, 100, 140, 180]], np.float32), (count, 1))
         squares, out = cuda.upload(face_squares(boxes, 1.1)), cuda.memory(count * 48 * 48 * 4)
         launch = faces_launch(frame, squares, count, GRAY, out, "fp32")
-        seconds = cuda.seconds(lambda launch=launch: cuda.launch(launch))
+        seconds = cuda.seconds(partial(cuda.launch, launch))
         rows[f"faces {count}"] = _row(seconds, count * (198 * 198 * 3 + 48 * 48 * 4))
     slowest = max(rows[f"frame 1080p {precision}"]["seconds"] for precision in BYTES)
     return {"kernels": rows, "1080p within 20 us": slowest <= LIMIT_S}

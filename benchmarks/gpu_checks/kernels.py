@@ -16,8 +16,9 @@ from fer_edge.engine.cuda.launch import (
 )
 from fer_edge.engine.model import InputFacts
 from fer_edge.engine.preprocess import face_inputs
-from gpu_checks.driver import Cuda
 from tests.engine.cuda.reference import bgr_from_nv12, bilinear
+
+from .driver import Cuda
 
 RGB = InputFacts("image", 512, 512, "rgb", "tf1_bilinear", (127.5,) * 3, (1 / 127.5,) * 3)
 GRAY = InputFacts("face", 48, 48, "gray", "area", (127.5,), (1 / 127.5,))
@@ -53,8 +54,8 @@ def check(options: Any) -> dict[str, Any]:
             for precision in ("fp32", "fp16"):
                 for boxes in _boxes(rng, height, width):
                     found = _faces(cuda, frame, boxes, precision)
-                    wanted = face_inputs(image, boxes, GRAY, 1.1)
-                    _worst(errors, f"faces {precision}", found, wanted)
+                    cut = face_inputs(image, boxes, GRAY, 1.1)
+                    _worst(errors, f"faces {precision}", found, cut)
                     launches += 1
             cuda.free(memory)
         _worst(errors, "NV12 fp32", *_nv12(cuda, rng, height, width))

@@ -14,7 +14,8 @@ from fer_edge.engine.backends.tensorrt import TensorRTBackend
 from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.errors import BackendUnavailable
 from fer_edge.engine.types import Image
-from gpu_checks import Skipped
+
+from . import Skipped
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,11 +28,11 @@ def open_engines(work: Path, opened: ExitStack) -> tuple[TensorRTBackend, Tensor
         ]
         if all(place.is_file() for place in places):
             try:
-                first, second = (
-                    opened.enter_context(TensorRTBackend.open(place)) for place in places
-                )
+                first, second = (TensorRTBackend.open(place) for place in places)
             except BackendUnavailable as error:
                 raise Skipped(str(error)) from error
+            opened.enter_context(first)
+            opened.enter_context(second)
             return first, second
     raise Skipped("no engine was built")
 
@@ -49,7 +50,8 @@ def pictures(folder: Path | None) -> list[Image]:
     paths = [ROOT / "engine" / "sources" / "astronaut.jpg"]
     if folder is not None:
         paths += sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
-    return [image for path in paths if (image := cv2.imread(str(path))) is not None]
+    images = [cv2.imread(str(path)) for path in paths]
+    return [np.asarray(image, np.uint8) for image in images if image is not None]
 
 
 def noise(shape: tuple[int, ...], seed: int = 0) -> Any:

@@ -12,7 +12,8 @@ from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE
 from fer_edge.engine.detector import Detector
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.stages import stages_of
-from gpu_checks.models import noise, open_engines, open_on_cpu, pictures
+
+from .models import noise, open_engines, open_on_cpu, pictures
 
 LEAST_SCORE = 0.3
 IOU, SCORE, PROBABILITY = 0.97, 0.03, 0.02

@@ -17,8 +17,9 @@ from fer_edge.engine.sources.base import LosslessFeed, Reader, SourceInfo
 from fer_edge.engine.stages import stages_of
 from fer_edge.engine.tracking import open_tracker
 from fer_edge.engine.types import Frame
-from gpu_checks import Skipped
-from gpu_checks.models import open_engines
+
+from . import Skipped
+from .models import open_engines
 
 # GTX 1080 Ti, 640x480, detection every 10th frame; capture and display outside the clock.
 PUBLISHED_FPS = {"with expressions": 78.0, "detection alone": 158.0}

@@ -9,9 +9,10 @@ from fer_edge.engine.backends.onnxruntime import ONNXRuntimeBackend
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.detector import Detector
-from gpu_checks import Skipped
-from gpu_checks.models import pictures
-from gpu_checks.parity import LEAST_SCORE, compare
+
+from . import Skipped
+from .models import pictures
+from .parity import LEAST_SCORE, compare
 
 
 def check(options: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fer_edge.engine.cuda.gpu import present_gpu
-from gpu_checks import Skipped
+
+from . import Skipped
 
 TOOL = "compute-sanitizer"
 FOUND = 86

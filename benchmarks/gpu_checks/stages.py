@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fer_edge.engine.stages import stages_of
-from gpu_checks.models import open_engines
+
+from .models import open_engines
 
 # Of the face detector; see the design's table.
 DETECTOR_FLOP = 6.6e9
@@ -32,7 +33,7 @@ def check(options: Any) -> dict[str, Any]:
         for count in (1, 4, 16):
             boxes = np.tile(np.array([[100, 100, 140, 180]], np.float32), (count, 1))
             calls[f"expression, {count}"] = _call(
-                lambda n, boxes=boxes: stages.classifier(images[n % 8], boxes)  # type: ignore[misc]
+                lambda n, boxes=boxes: stages.classifier(images[n % 8], boxes)
             )
     return {
         "product": first.engine.target,

@@ -12,9 +12,10 @@ from fer_edge.engine.cuda.graph import capture
 from fer_edge.engine.cuda.launch import frame_launch
 from fer_edge.engine.errors import BackendUnavailable
 from fer_edge.engine.gpu.frames import FrameUploads
-from gpu_checks import Skipped
-from gpu_checks.kernels import LIMIT, RGB
 from tests.engine.cuda.reference import bilinear
+
+from . import Skipped
+from .kernels import LIMIT, RGB
 
 FRAMES = 40
 TIMED = 300

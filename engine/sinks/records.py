@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
@@ -60,10 +60,19 @@ class _TextSink(Sink):
 
 
 class JSONLines(_TextSink):
-    """One JSON object a frame; times in seconds, boxes in pixels of the frame."""
+    """One JSON object a frame; times in seconds, boxes in pixels of the frame.
+
+    Args:
+        path: of the file.
+        raw: whether faces have a key `raw`, the probabilities before smoothing.
+    """
+
+    def __init__(self, path: Path, raw: bool = False) -> None:
+        super().__init__(path)
+        self._raw = raw
 
     def _write(self, file: TextIO, result: FrameResult) -> None:
-        file.write(json.dumps(record(result), ensure_ascii=False) + "\n")
+        file.write(json.dumps(record(result, self._raw), ensure_ascii=False) + "\n")
 
 
 class CSV(_TextSink):
@@ -95,17 +104,17 @@ class CSV(_TextSink):
             )
 
 
-def record(result: FrameResult) -> dict[str, Any]:
-    """The JSONL object of a frame, schema 1."""
+def record(result: FrameResult, raw: bool = False) -> dict[str, Any]:
+    """The JSONL object of a frame, schema 1; with `raw`, a key more a face."""
     return {
         "schema": SCHEMA,
         "frame": result.frame.index,
         "time": round(result.frame.time_s, 6),
-        "faces": [face_record(face) for face in result.faces],
+        "faces": [face_record(face, raw) for face in result.faces],
     }
 
 
-def face_record(face: Face) -> dict[str, Any]:
+def face_record(face: Face, raw: bool = False) -> dict[str, Any]:
     """The JSON object of a face; without expressions, their keys are left out."""
     track = face.track
     known: dict[str, Any] = {
@@ -116,5 +125,11 @@ def face_record(face: Face) -> dict[str, Any]:
     }
     if face.probabilities:
         known["expression"] = face.expression
-        known["probabilities"] = {k: round(p, 4) for k, p in face.probabilities.items()}
+        known["probabilities"] = _rounded(face.probabilities)
+        if raw:
+            known["raw"] = _rounded(face.raw)
     return known
+
+
+def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
+    return {label: round(value, 4) for label, value in probabilities.items()}

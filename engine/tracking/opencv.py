@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import ceil, floor
 from typing import Any, cast
 
 import cv2
 
 from ..types import Image
-from .base import Box, Follower
+from .base import Box, Followed, Follower
 
 # KCF needs a few pixels to correlate.
 LEAST_SIDE = 4
@@ -18,7 +18,7 @@ LEAST_SIDE = 4
 TEMPLATE_SIDE = 40
 
 
-class _Followed:
+class _OneFace:
     """One face, followed in a picture scaled for it."""
 
     def __init__(self, image: Image, box: Box) -> None:
@@ -58,14 +58,23 @@ class OpenCVKCF(Follower):
     """Follows position, not size. A box that leaves the frame is lost."""
 
     def __init__(self) -> None:
-        self._faces: dict[int, _Followed] = {}
+        self._faces: dict[int, _OneFace] = {}
 
     def start(self, image: Image, boxes: Mapping[int, Box]) -> None:
-        """Follow new boxes; see `Follower.start`."""
-        self._faces = {key: _Followed(image, box) for key, box in boxes.items()}
+        """Follow these faces too; see `Follower.start`."""
+        self._faces |= {key: _OneFace(image, box) for key, box in boxes.items()}
 
-    def update(self, image: Image) -> dict[int, Box]:
-        """Find the boxes in the next frame; see `Follower.update`."""
+    def correct(self, boxes: Mapping[int, Box]) -> set[int]:
+        """Ask for new starts: the size is part of the template; see `Follower.correct`."""
+        return set(boxes)
+
+    def stop(self, ids: Collection[int]) -> None:
+        """Forget these faces; see `Follower.stop`."""
+        self._faces = {key: face for key, face in self._faces.items() if key not in ids}
+
+    def update(self, image: Image) -> dict[int, Followed]:
+        """Find the faces in the next frame; see `Follower.update`."""
         found = {key: face.update(image) for key, face in self._faces.items()}
         self._faces = {key: self._faces[key] for key, box in found.items() if box is not None}
-        return {key: box for key, box in found.items() if box is not None}
+        # It tells found from lost and nothing in between.
+        return {key: Followed(box, 1.0) for key, box in found.items() if box is not None}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import contextmanager
 
 import numpy as np
 
 from fer_edge.engine.backends import FakeBackend
+from fer_edge.engine.background import BackgroundDetector
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.detector import Detector
 from fer_edge.engine.model import (
@@ -18,7 +20,8 @@ from fer_edge.engine.model import (
     ModelFacts,
 )
 from fer_edge.engine.pipeline import Pipeline
-from fer_edge.engine.scheduler import Schedule
+from fer_edge.engine.scheduler import Interval, Schedule
+from fer_edge.engine.smoothing import ExpressionSmoother
 from fer_edge.engine.sources import open_source
 from fer_edge.engine.sources.base import Feed
 from fer_edge.engine.tracking import open_tracker
@@ -88,20 +91,29 @@ def fake_expression(favourite: int = 3) -> FakeBackend:
 def scripted_pipeline(
     script: Callable[[int], Found],
     source: str | Feed = "demo",
-    detect_every: int = 10,
+    detect_every: Interval = 10,
     tracker: str = "none",
     classify: bool = True,
+    executor: Executor | None = None,
+    smooth_s: float = 0.0,
+    expression: FakeBackend | None = None,
 ) -> Iterator[tuple[Pipeline, FakeBackend]]:
-    """A pipeline over a real source with scripted networks, and its detector backend."""
+    """A pipeline over a real source with scripted networks, and its detector backend.
+
+    With an executor, it detects beside the loop.
+    """
     feed = source if isinstance(source, Feed) else open_source(source)
-    backend, expression = fake_detector(script), fake_expression()
+    backend, expression = fake_detector(script), expression or fake_expression()
+    detector = Detector(backend)
     pipeline = Pipeline(
         feed,
-        Detector(backend),
+        detector,
         open_tracker(tracker),
         Schedule(detect_every),
         ExpressionClassifier(expression) if classify else None,
         (backend, expression),
+        ExpressionSmoother(smooth_s),
+        BackgroundDetector(detector, executor) if executor else None,
     )
     with pipeline:
         yield pipeline, backend

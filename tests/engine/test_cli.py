@@ -85,6 +85,23 @@ def test_no_expression_leaves_the_keys_out(models: list[str], tmp_path: Path) ->
     assert set(face) == {"id", "box", "score", "origin"}
 
 
+def test_raw_probabilities_are_written_on_request(models: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    assert main([*models, "--max-frames", "3", "--raw", "--jsonl", str(out), "--smooth", "9"]) == 0
+    faces = [json.loads(line)["faces"][0] for line in out.read_text().splitlines()]
+    assert all(set(face["raw"]) == set(face["probabilities"]) for face in faces)
+    assert faces[0]["raw"] == faces[0]["probabilities"]
+
+
+def test_detection_beside_the_loop_loses_no_frame(models: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    options = ["--async", "--detect-every", "auto", "--max-frames", "40", "--jsonl", str(out)]
+    assert main([*models, *options]) == 0
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["frame"] for line in lines] == list(range(40))
+    assert {face["origin"] for line in lines for face in line["faces"]} <= {"tracked"}
+
+
 def test_blur_hides_faces_in_the_saved_video(models: list[str], tmp_path: Path) -> None:
     cv2.imwrite(
         str(tmp_path / "noise.png"), np.random.default_rng(0).integers(0, 256, (128, 128, 3))
@@ -190,6 +207,9 @@ def unconverted(path: Path) -> str:
         (lambda d: ["--tracker", "psychic"], "psychic"),
         (lambda d: ["--min-score", "7"], "outside 0-1"),
         (lambda d: ["--detect-every", "0"], "1 or more"),
+        (lambda d: ["--detect-every", "often"], "a number of frames, or auto"),
+        (lambda d: ["--smooth", "-1"], "0 or more seconds"),
+        (lambda d: ["--max-age", "nan"], "0 or more seconds"),
         (lambda d: ["--max-frames", "0"], "1 or more"),
     ],
 )

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from fer_edge.engine.backends import FakeBackend
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.pipeline import Pipeline
@@ -13,7 +18,7 @@ from fer_edge.engine.sources.base import LosslessFeed, Reader, SourceInfo
 from fer_edge.engine.sources.demo import demo_face_box
 from fer_edge.engine.types import Frame
 
-from .scripted import scripted_pipeline
+from .scripted import Found, expression_facts, scripted_pipeline
 
 FACE = ((0.2, 0.2, 0.6, 0.5), 0.9)
 OTHER = ((0.6, 0.7, 0.9, 0.9), 0.8)
@@ -38,7 +43,7 @@ class Still(Reader):
         self.closed = True
 
 
-@pytest.mark.parametrize("tracker", ["kcf", "none"])
+@pytest.mark.parametrize("tracker", ["kcf", "opencv", "none"])
 @pytest.mark.parametrize("every", [1, 4, 10])
 def test_detection_every_n_frames_and_tracking_in_between(tracker: str, every: int) -> None:
     feed = LosslessFeed(Still(25))
@@ -91,11 +96,10 @@ def test_stills_are_detected_one_by_one_and_share_no_ids(tmp_path: Path) -> None
 
 
 def test_the_demo_face_is_followed_through_pan_and_zoom() -> None:
-    def truth(call: int):
-        x, y, w, h = demo_face_box(10 * call)
-        return [((y / 480, x / 640, (y + h) / 480, (x + w) / 640), 0.9)]
-
-    with scripted_pipeline(truth, "demo", tracker="kcf") as (pipeline, _):
+    with scripted_pipeline(lambda call: demo_truth(10 * call), "demo", tracker="kcf") as (
+        pipeline,
+        _,
+    ):
         overlaps = []
         for result in pipeline:
             box = np.array([result.faces[0].track.box], np.float32)
@@ -105,6 +109,162 @@ def test_the_demo_face_is_followed_through_pan_and_zoom() -> None:
                 pipeline.stop()
     assert len(overlaps) == 100
     assert np.median(overlaps) > 0.85
+
+
+class ByHand(Executor):
+    """Runs what was submitted when it is told to: a worker as slow as the test wants."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: function(*args, **named)))
+        return future
+
+    def finish(self) -> None:
+        (future, work), *self.waiting = self.waiting
+        future.set_result(work())
+
+
+def demo_truth(index: int) -> Found:
+    x, y, w, h = demo_face_box(index)
+    return [((y / 480, x / 640, (y + h) / 480, (x + w) / 640), 0.9)]
+
+
+def test_no_frame_waits_for_a_detector_beside_the_loop() -> None:
+    """The n-th detection, in frame 10 n, is ready five frames later."""
+    worker = ByHand()
+    found, submitted, overlaps = {}, [], []
+    with scripted_pipeline(
+        lambda call: demo_truth(submitted[call]), "demo", tracker="kcf", executor=worker
+    ) as (pipeline, backend):
+        for result in pipeline:
+            index = result.frame.index
+            if len(worker.waiting) + backend.calls > len(submitted):
+                submitted.append(index)
+            if worker.waiting and index == submitted[-1] + 5:
+                worker.finish()
+            found[index] = result.faces
+            for face in result.faces:
+                assert face.track.origin == "tracked"
+                assert face.track.id == 1
+                box = np.array([face.track.box], np.float32)
+                truth = np.array([demo_face_box(index)], np.float32)
+                overlaps.append(iou_matrix(box, truth)[0, 0])
+            if index == 60:
+                pipeline.stop()
+    assert submitted == [0, 10, 20, 30, 40, 50, 60]
+    assert [index for index, faces in found.items() if not faces] == [0, 1, 2, 3, 4, 5]
+    assert len(overlaps) == 55
+    assert min(overlaps) > 0.95
+
+
+def test_a_late_detection_of_another_scene_is_not_taken_over() -> None:
+    worker = ByHand()
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    dark = np.random.default_rng(1).integers(0, 60, (240, 320, 3), np.uint8)
+    with scripted_pipeline(
+        lambda _: [FACE], LosslessFeed(Still(1)), tracker="none", executor=worker
+    ) as (pipeline, _):
+        assert pipeline.process(Frame(noise, 0, 0.0)).faces == ()
+        assert pipeline.process(Frame(dark, 1, 0.1)).faces == ()
+        worker.finish()
+        assert pipeline.process(Frame(dark, 2, 0.2)).faces == ()
+        worker.finish()
+        (face,) = pipeline.process(Frame(dark, 3, 0.3)).faces
+    assert face.track.id == 1
+
+
+def test_a_thread_detects_beside_the_loop_and_ends_with_the_pipeline() -> None:
+    executor = ThreadPoolExecutor(1)
+    go_on = threading.Event()
+
+    def script(call: int) -> Found:
+        assert threading.current_thread() is not threading.main_thread()
+        assert go_on.wait(timeout=60)
+        return [FACE]
+
+    still = Still(1).read()
+    assert still is not None
+    with scripted_pipeline(script, LosslessFeed(Still(1)), executor=executor) as (pipeline, _):
+        assert pipeline.process(still).faces == ()
+        go_on.set()
+        # The next thing that the only worker does: so the detection is ready.
+        executor.submit(int).result(timeout=60)
+        assert len(pipeline.process(still).faces) == 1
+    with pytest.raises(RuntimeError):
+        executor.submit(int)
+
+
+def test_an_error_of_a_detector_beside_the_loop_is_raised_in_the_loop() -> None:
+    class Failing(ByHand):
+        def finish(self) -> None:
+            self.waiting.pop()[0].set_exception(BadInput("the model is damaged"))
+
+    worker = Failing()
+    still = Still(1).read()
+    assert still is not None
+    with scripted_pipeline(lambda _: [], LosslessFeed(Still(1)), executor=worker) as (pipeline, _):
+        pipeline.process(still)
+        worker.finish()
+        with pytest.raises(BadInput, match="damaged"):
+            pipeline.process(still)
+
+
+def test_a_cut_is_detected_in_at_once_and_gives_new_ids() -> None:
+    scenes = [
+        np.random.default_rng(n).integers(0, 60 + 180 * n, (240, 320, 3), np.uint8) for n in (0, 1)
+    ]
+    with scripted_pipeline(lambda _: [FACE], LosslessFeed(Still(1)), tracker="kcf") as (
+        pipeline,
+        backend,
+    ):
+        for index in range(8):
+            (face,) = pipeline.process(Frame(scenes[index // 4], index, index / 10)).faces
+            assert face.track.id == 1 + index // 4
+            assert face.track.origin == ("tracked" if index % 4 else "detected")
+    assert backend.calls == 2
+
+
+def test_auto_detects_less_often_where_nothing_moves() -> None:
+    with scripted_pipeline(
+        lambda _: [FACE], LosslessFeed(Still(100)), detect_every="auto", tracker="kcf"
+    ) as (pipeline, backend):
+        assert all(len(result.faces) == 1 for result in pipeline)
+    assert backend.calls < 8
+
+
+def test_expressions_are_smoothed_and_stay_available_as_they_were() -> None:
+    favourites = [3, 3, 3, 5, 5, 5, 5, 5, 5]
+
+    def answer(call: int, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        rows = np.full((1, 7), 0.1, np.float32)
+        rows[:, favourites[call]] = 0.4
+        return {"probabilities": rows}
+
+    with scripted_pipeline(
+        lambda _: [FACE], LosslessFeed(Still(9)), smooth_s=0.3,
+        expression=FakeBackend(answer, expression_facts()),
+    ) as (pipeline, _):  # fmt: skip
+        faces = [result.faces[0] for result in pipeline]
+    raw = [max(face.raw, key=face.raw.__getitem__) for face in faces]
+    assert raw == ["happy"] * 3 + ["surprise"] * 6
+    assert [face.expression for face in faces] == ["happy"] * 5 + ["surprise"] * 4
+    assert all(sum(face.probabilities.values()) == pytest.approx(1, abs=1e-5) for face in faces)
+
+
+def test_stills_are_not_smoothed_and_not_detected_beside_the_loop(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((96, 128, 3), np.uint8))
+    with Pipeline.open(str(tmp_path), background=True) as pipeline:
+        assert pipeline._worker is None
+        assert pipeline._smoother is None
+
+
+@pytest.mark.parametrize("delivery", ["realtime", "lossless"])
+def test_live_sources_are_detected_in_beside_the_loop(delivery: str) -> None:
+    with Pipeline.open("demo", delivery=delivery) as pipeline:
+        assert (pipeline._worker is not None) == (delivery == "realtime")
 
 
 def test_closing_the_pipeline_closes_all_it_was_given() -> None:
@@ -120,8 +280,10 @@ def test_closing_the_pipeline_closes_all_it_was_given() -> None:
     ("option", "words"),
     [
         ({"detect_every": 0}, "1 or more"),
+        ({"smooth_s": -1.0}, "0 or more"),
+        ({"max_age_s": -1.0}, "0 or more"),
         ({"min_score": 1.5}, "0-1"),
-        ({"tracker": "psychic"}, "kcf, none"),
+        ({"tracker": "psychic"}, "kcf, opencv, none"),
         ({"backend": "abacus"}, "abacus"),
     ],
 )

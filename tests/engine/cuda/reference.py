@@ -32,7 +32,9 @@ def bilinear(image: npt.NDArray[np.uint8], facts: InputFacts) -> Floats:
     return np.moveaxis(scaled, 2, 0)[None]
 
 
-def bgr_from_nv12(luma: npt.NDArray[np.uint8], chroma: npt.NDArray[np.uint8]) -> npt.NDArray:
+def bgr_from_nv12(
+    luma: npt.NDArray[np.uint8], chroma: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
     """OpenCV's conversion of BT.601 limited range, its factors rounded to 20 bits.
 
     Planes `(h, w)` and `((h + 1) // 2, (w + w % 2))` to `(h, w, 3)`.

@@ -1,0 +1,1 @@
+"""How fast the engine is, measured: workloads, the pipeline of 2019 beside it, and reports."""

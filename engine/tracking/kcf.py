@@ -1,0 +1,216 @@
+"""Kernelised correlation filters for all faces at once, with size and tilt.
+
+A face is found in two steps, each for all faces in a few calls: a correlation filter finds how
+far it has moved (`correlation`), then it is aligned with its template, which gives its size, its
+tilt and its place to a fraction of a pixel (`alignment`). That second step takes the place of
+KCF's search over several scales: it costs one patch a face instead of three or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from ..geometry import iou_matrix
+from ..types import Image
+from .alignment import Step, Templates
+from .base import Box, Followed, Follower
+from .correlation import CorrelationFilters
+from .patches import GrayFrame, GrayMemory
+from .poses import Pose
+
+# Side of a patch in template pixels, and of its middle that holds the face.
+SIDE, INNER = 64, 40
+# Side of a patch over the mean side of a box: how far around the face is searched.
+PADDING = 2.0
+# A smaller face has too few pixels to tell it from another place.
+LEAST_SIDE_PX = 4.0
+# Filters take in every third frame: they change little from one to the next, and learning costs
+# as much as finding.
+LEARN_EVERY = 3
+# Share of such a frame in the filter, and of a detected one in the template.
+FILTER_RATE = 0.06
+TEMPLATE_RATE = 0.1
+# Peak-to-sidelobe ratio under which a face that its template does not know again is lost, and
+# above which a face is surely there.
+LOST_RATIO, SURE_RATIO = 6.0, 20.0
+# What a patch must have of its face to be aligned with it and learnt.
+LEAST_LIKENESS, LEAST_TRUSTED = 0.9, 0.4
+# A face of which less is trusted keeps its size and tilt: what is left of it says too little.
+WHOLE_TRUSTED = 0.8
+# A box that a detection moves by more no longer belongs to the template.
+KEEP_IOU = 0.5
+# Share of a box that must be in the frame.
+LEAST_INSIDE = 0.4
+
+
+class KCF(Follower):
+    """Follows position, size and tilt; see the module's description."""
+
+    def __init__(self) -> None:
+        # Rows of everything below, in this order.
+        self._ids: list[int] = []
+        self._poses: list[Pose] = []
+        # Boxes in template pixels: middle, from the template's, and size.
+        self._boxes: list[Box] = []
+        # In pixels of the frame from one frame to the next.
+        self._velocities: list[tuple[float, float]] = []
+        # Whether the template knew the last frame's face again.
+        self._aligned: list[bool] = []
+        self._filters = CorrelationFilters(SIDE)
+        self._templates = Templates(INNER)
+        self._memory = GrayMemory()
+        self._frames = 0
+        self._patches: Image = np.empty((4, SIDE, SIDE), np.uint8)
+        # The faces of the last frame.
+        self._faces: Image = np.empty((4, INNER, INNER), np.uint8)
+
+    def start(self, image: Image, boxes: Mapping[int, Box]) -> None:
+        """Follow these faces too; see `Follower.start`."""
+        self.stop(boxes)
+        fit = {id_: box for id_, box in boxes.items() if _can_be_followed(box, image)}
+        if not fit:
+            return
+        first = len(self._ids)
+        for id_, (x, y, w, h) in fit.items():
+            scale = PADDING * (w + h) / 2 / SIDE
+            self._ids.append(id_)
+            self._poses.append(Pose(x + w / 2, y + h / 2, scale, 0.0))
+            self._boxes.append((0.0, 0.0, w / scale, h / scale))
+            self._velocities.append((0.0, 0.0))
+            self._aligned.append(True)
+        self._reserve(len(self._ids))
+        patches = self._patches[first : len(self._ids)]
+        poses = self._poses[first:]
+        GrayFrame(image, poses, SIDE, self._memory).cut(poses, patches)
+        self._faces[first : len(self._ids)] = _middle(patches)
+        self._filters.add(patches)
+        self._templates.add(_middle(patches), np.array(self._boxes[first:])[:, 2:])
+
+    def correct(self, boxes: Mapping[int, Box]) -> set[int]:
+        """Take over better boxes; see `Follower.correct`.
+
+        The template stays and its box moves, unless they would come apart.
+        """
+        apart = boxes.keys() - set(self._ids)
+        rates = np.zeros(len(self._ids), np.float32)
+        for row, id_ in enumerate(self._ids):
+            if id_ not in boxes:
+                continue
+            if not self._aligned[row] or _iou(self._box(row), boxes[id_]) < KEEP_IOU:
+                apart.add(id_)
+                continue
+            x, y, w, h = boxes[id_]
+            pose = self._poses[row]
+            middle = pose.to_template(x + w / 2, y + h / 2)
+            self._boxes[row] = (*middle, w / pose.scale, h / pose.scale)
+            rates[row] = TEMPLATE_RATE
+        if rates.any():
+            self._templates.learn(self._faces[: len(rates)], rates)
+        return apart
+
+    def stop(self, ids: Collection[int]) -> None:
+        """Forget these faces; see `Follower.stop`."""
+        self._keep([row for row, id_ in enumerate(self._ids) if id_ not in ids])
+
+    def update(self, image: Image) -> dict[int, Followed]:
+        """Find the faces in the next frame; see `Follower.update`."""
+        if not self._ids:
+            return {}
+        count = len(self._ids)
+        patches, faces = self._patches[:count], self._faces[:count]
+        expected = [
+            pose._replace(x=pose.x + dx, y=pose.y + dy)
+            for pose, (dx, dy) in zip(self._poses, self._velocities, strict=True)
+        ]
+        frame = GrayFrame(image, expected, SIDE, self._memory)
+        frame.cut(expected, patches)
+        peaks = self._filters.find(patches)
+        found = [
+            pose.moved(peak.across, peak.down) for pose, peak in zip(expected, peaks, strict=True)
+        ]
+        frame.cut(found, faces)
+        steps = self._templates.align(faces)
+        self._aligned = [_is_alike(step) for step in steps]
+        self._frames += 1
+        if self._frames % LEARN_EVERY == 0 and any(self._aligned):
+            frame.cut(found, patches)
+            self._filters.learn(patches, np.float32(FILTER_RATE) * np.array(self._aligned))
+        before = self._poses
+        self._poses = [
+            _moved(pose, step) if alike else pose
+            for pose, step, alike in zip(found, steps, self._aligned, strict=True)
+        ]
+        self._velocities = [
+            (now.x - then.x, now.y - then.y) if alike else (0.0, 0.0)
+            for now, then, alike in zip(self._poses, before, self._aligned, strict=True)
+        ]
+        answer = {}
+        kept = []
+        for row, (id_, peak) in enumerate(zip(self._ids, peaks, strict=True)):
+            box = self._box(row)
+            there = peak.ratio >= LOST_RATIO or self._aligned[row]
+            if there and _inside(box, image) >= LEAST_INSIDE:
+                answer[id_] = Followed(box, min(peak.ratio / SURE_RATIO, 1.0))
+                kept.append(row)
+        self._keep(kept)
+        return answer
+
+    def _box(self, row: int) -> Box:
+        pose = self._poses[row]
+        across, down, w, h = self._boxes[row]
+        x, y = pose.to_frame(across, down)
+        w, h = w * pose.scale, h * pose.scale
+        return x - w / 2, y - h / 2, w, h
+
+    def _keep(self, rows: list[int]) -> None:
+        if len(rows) == len(self._ids):
+            return
+        self._ids = [self._ids[row] for row in rows]
+        self._poses = [self._poses[row] for row in rows]
+        self._boxes = [self._boxes[row] for row in rows]
+        self._velocities = [self._velocities[row] for row in rows]
+        self._aligned = [self._aligned[row] for row in rows]
+        chosen = np.array(rows, np.intp)
+        self._faces[: len(rows)] = self._faces[chosen]
+        self._filters.keep(chosen)
+        self._templates.keep(chosen)
+
+    def _reserve(self, count: int) -> None:
+        if count > len(self._patches):
+            self._patches = np.empty((2 * count, SIDE, SIDE), np.uint8)
+            kept = self._faces
+            self._faces = np.empty((2 * count, INNER, INNER), np.uint8)
+            self._faces[: len(kept)] = kept
+
+
+def _middle(patches: Image) -> Image:
+    edge = (SIDE - INNER) // 2
+    return patches[:, edge:-edge, edge:-edge]
+
+
+def _moved(pose: Pose, step: Step) -> Pose:
+    if step.trusted < WHOLE_TRUSTED:
+        return pose.moved(step.across, step.down)
+    return pose.moved(step.across, step.down, step.growth, step.turn)
+
+
+def _is_alike(step: Step) -> bool:
+    return step.likeness >= LEAST_LIKENESS and step.trusted >= LEAST_TRUSTED
+
+
+def _iou(a: Box, b: Box) -> float:
+    return float(iou_matrix(np.array([a], np.float32), np.array([b], np.float32))[0, 0])
+
+
+def _inside(box: Box, image: Image) -> float:
+    """Share of a box that is in the frame."""
+    x, y, w, h = box
+    height, width = image.shape[:2]
+    across = max(0.0, min(x + w, width) - max(x, 0.0))
+    return across * max(0.0, min(y + h, height) - max(y, 0.0)) / (w * h)
+
+
+def _can_be_followed(box: Box, image: Image) -> bool:
+    return min(box[2:]) >= LEAST_SIDE_PX and _inside(box, image) >= LEAST_INSIDE
