@@ -132,11 +132,24 @@ def trace_file(path: Path | None) -> Iterator[None]:
         try:
             yield
         finally:
-            try:
-                pending.path.write_text(chrome_trace(recording), encoding="utf-8")
-            except OSError as error:
-                raise OutputNotWritable(f"{path}: cannot be written ({error.strerror})") from error
-            pending.commit()
+            _write(recording, pending)
+
+
+def write_trace(recording: Recording, path: Path) -> None:
+    """Write a recording as `chrome_trace` has it.
+
+    Raises:
+        OutputNotWritable: the file cannot be written.
+    """
+    _write(recording, PendingFile(path))
+
+
+def _write(recording: Recording, pending: PendingFile) -> None:
+    try:
+        pending.path.write_text(chrome_trace(recording), encoding="utf-8")
+    except OSError as error:
+        raise OutputNotWritable(f"{pending.final}: cannot be written ({error.strerror})") from error
+    pending.commit()
 
 
 def chrome_trace(recording: Recording) -> str:

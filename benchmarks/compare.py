@@ -1,0 +1,112 @@
+"""Two reports side by side: what changed, and whether it is noise.
+
+Repetitions of either report give Welch's interval of the ratio of their rates. A change
+is called one when the interval excludes 1 and the ratio is beyond `FLOOR`: repetitions of
+one process are more alike than two runs of one program, by that much on a quiet machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .intervals import Interval, unpaired_ratio
+from .machine import describe
+from .records import Lap, Report
+
+FLOOR = 0.03
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure in both reports.
+
+    Attributes:
+        what: the case or stage.
+        before, after: rates, a second.
+        ratio: after over before.
+        verdict: `faster`, `slower`, or `noise`.
+    """
+
+    what: str
+    before: float
+    after: float
+    ratio: Interval
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two reports have in common.
+
+    Attributes:
+        changes: in the order of the second report.
+        only_before, only_after: what one of them lacks.
+        warnings: why the changes may come from elsewhere.
+    """
+
+    changes: list[Change]
+    only_before: list[str]
+    only_after: list[str]
+    warnings: list[str]
+
+
+def compare(before: Report, after: Report) -> Comparison:
+    """Compare every case and stage that both reports hold."""
+    old, new = _rates(before), _rates(after)
+    return Comparison(
+        changes=[_change(name, old[name], rates) for name, rates in new.items() if name in old],
+        only_before=[name for name in old if name not in new],
+        only_after=[name for name in new if name not in old],
+        warnings=_warnings(before, after),
+    )
+
+
+def _change(what: str, before: Sequence[float], after: Sequence[float]) -> Change:
+    ratio = unpaired_ratio(after, before)
+    if ratio.low is None or ratio.high is None:
+        verdict = "one repetition: cannot tell"
+    elif abs(ratio.value - 1) <= FLOOR or ratio.low <= 1 <= ratio.high:
+        verdict = "noise"
+    else:
+        verdict = "faster" if ratio.value > 1 else "slower"
+    return Change(what, sum(before) / len(before), sum(after) / len(after), ratio, verdict)
+
+
+def _rates(report: Report) -> Mapping[str, Sequence[float]]:
+    """Rates of all repetitions, by what they measure."""
+    found: dict[str, Sequence[float]] = {}
+    for result in report.cases:
+        for one in result.contestants:
+            found[f"{one.name}: {result.case.title}"] = _lap_rates(one.laps)
+    for stage in report.stages:
+        size = f"{stage.faces} faces, {stage.width}x{stage.height}"
+        found[f"stage {stage.name}: {size}"] = _lap_rates(stage.laps)
+    for conversion in report.conversions:
+        found[f"convert {conversion.model}"] = [1 / spent for spent in conversion.seconds]
+    return found
+
+
+def _lap_rates(laps: Sequence[Lap]) -> list[float]:
+    return [lap.frames / lap.elapsed_s for lap in laps]
+
+
+def _warnings(before: Report, after: Report) -> list[str]:
+    warnings = []
+    if describe(before.machine) != describe(after.machine):
+        warnings.append(
+            f"other machine: before {describe(before.machine)}; after {describe(after.machine)}"
+        )
+    for name in sorted(before.machine.libraries.keys() | after.machine.libraries.keys()):
+        pair = [report.machine.libraries.get(name, "none") for report in (before, after)]
+        if pair[0] != pair[1]:
+            warnings.append(f"other {name}: {pair[0]}, then {pair[1]}")
+    for result in after.cases:
+        for other in before.cases:
+            if result.case.title != other.case.title:
+                continue
+            for field in ("backend", "precision", "device", "detector", "expression"):
+                was, now = getattr(other.case, field), getattr(result.case, field)
+                if was != now:
+                    warnings.append(f"{result.case.title}: other {field}: {was}, then {now}")
+    return warnings
