@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .intervals import Interval, unpaired_ratio
 from .machine import describe
-from .records import Lap, Report
+from .records import Lap, Report, count_of
 
 FLOOR = 0.03
 
@@ -80,7 +80,7 @@ def _rates(report: Report) -> Mapping[str, Sequence[float]]:
         for one in result.contestants:
             found[f"{one.name}: {result.case.title}"] = _lap_rates(one.laps)
     for stage in report.stages:
-        size = f"{stage.faces} faces, {stage.width}x{stage.height}"
+        size = f"{count_of(stage.faces, 'face')}, {stage.width}x{stage.height}"
         found[f"stage {stage.name}: {size}"] = _lap_rates(stage.laps)
     for conversion in report.conversions:
         found[f"convert {conversion.model}"] = [1 / spent for spent in conversion.seconds]

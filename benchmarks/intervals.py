@@ -64,14 +64,15 @@ def rate_interval(amounts: Sequence[float], seconds: Sequence[float]) -> Interva
     """Amount over time of all repetitions together, with the t interval of the repetitions.
 
     The value is the sum of the amounts over the sum of the times, never a mean of ratios.
+    The interval is that of the logarithms, so that no rate is below zero.
     """
-    rates = [amount / spent for amount, spent in zip(amounts, seconds, strict=True)]
-    spread = mean_interval(rates)
+    pairs = zip(amounts, seconds, strict=True)
+    spread = mean_interval([log(amount / spent) for amount, spent in pairs])
     value = sum(amounts) / sum(seconds)
     if spread.low is None or spread.high is None:
         return Interval(value, None, None)
     half = (spread.high - spread.low) / 2
-    return Interval(value, value - half, value + half)
+    return Interval(value, value * exp(-half), value * exp(half))
 
 
 def paired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:

@@ -17,7 +17,7 @@ from .records import Contestant, Histogram, Lap, Ratio, Seen, Times
 
 Seconds = npt.NDArray[np.float64]
 # Of the histogram: logarithmic, as frames that detect take ten times the others' time.
-EDGES_PER_DECADE = 20
+EDGES_PER_DECADE = 40
 
 
 @dataclass

@@ -11,8 +11,8 @@ METHOD = {
     ),
     "fps": "Frames over elapsed time of all repetitions; never a mean of ratios.",
     "interval": (
-        "95 %: Student's t over the repetitions; for ratios, over the logarithms of laps that "
-        "took turns."
+        "95 %: Student's t over the logarithms of the repetitions' rates; for ratios, of laps "
+        "that took turns."
     ),
     "percentiles": (
         "MLPerf's early-stopping estimates: with 99 % confidence the true percentile is not "

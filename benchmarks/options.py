@@ -74,6 +74,8 @@ def options_from(args: argparse.Namespace) -> Options:
         )
     if args.source and (args.photos or args.faces):
         raise BadInput("--source brings its own faces: leave --faces and --photos out")
+    if args.source and args.size:
+        raise BadInput("--source has a size of its own: leave --size out")
     if args.with_outputs and args.streams:
         raise BadInput("--with-outputs writes one stream: leave --streams out")
     return Options(

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from fer_edge.engine.detector import FACE_ASPECT
-from fer_edge.engine.errors import BackendUnavailable, InputNotFound, SourceFailed
+from fer_edge.engine.errors import BackendUnavailable, BadInput, InputNotFound, SourceFailed
 from fer_edge.engine.haar import HaarDetector
 from fer_edge.engine.preprocess import square_crop
 from fer_edge.engine.sources.base import Reader
@@ -155,12 +155,16 @@ class Program2019:
 def _by_session(path: Path, opened: ExitStack) -> FindBoxes:
     from fer_edge.convert.frozen_ssd import open_session, read_graph
 
-    run = opened.enter_context(open_session(read_graph(path)))
+    graph = read_graph(path)
+    pictures = [node.name for node in graph.node if node.op == "Placeholder"]
+    if len(pictures) != 1:
+        raise BadInput(f"{path}: {len(pictures)} inputs, a frozen face detector has one")
+    run = opened.enter_context(open_session(graph))
     fetches = [f"detection_{name}:0" for name in ("boxes", "scores", "classes")]
 
     def detect(image: Image) -> list[Box]:
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        corners, scores, classes = run(fetches, {"image_tensor:0": rgb[None]})
+        corners, scores, classes = run(fetches, {f"{pictures[0]}:0": rgb[None]})
         height, width = image.shape[:2]
         faces = corners[0][(scores[0] > MIN_SCORE) & (classes[0] == FACE_CLASS)]
         boxes = [

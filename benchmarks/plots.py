@@ -91,9 +91,10 @@ def _stages(report: Report) -> str | None:
     axes.margins(x=0.12)
     axes.set_xlabel("ms a frame on the pipeline's own thread")
     axes.grid(axis="x", alpha=0.25)
+    axes.set_axisbelow(True)
     axes.legend(
         fontsize=8,
-        ncols=6,
+        ncols=8,
         loc="upper center",
         bbox_to_anchor=(0.45, -0.35 / len(bars) ** 0.5),
         frameon=False,

@@ -258,16 +258,17 @@ class Case:
     @property
     def title(self) -> str:
         """One line that tells this case from the others of a report."""
-        shown = self.source if self.faces is None else _count(self.faces, "face")
+        shown = self.source if self.faces is None else count_of(self.faces, "face")
         words = [self.workload, shown, f"{self.width}x{self.height}"]
-        words += [_count(self.streams, "stream")] if self.streams > 1 else []
+        words += [count_of(self.streams, "stream")] if self.streams > 1 else []
         words += [f"every {self.detect_every}"] if self.detect_every != 10 else []
         words += ["decoding"] if self.decode else []
         words += ["outputs"] if self.outputs else []
         return ", ".join(words)
 
 
-def _count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
+    """`1 face`, `4 faces`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

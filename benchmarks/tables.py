@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import soak
-from .records import Case, CaseResult, Contestant, Report, Times
+from .records import Case, CaseResult, Contestant, Report, Times, count_of
 
 ESTIMATED = "Estimate, not measured"
 
@@ -175,7 +175,7 @@ def _stages(report: Report) -> Table:
     rows = [
         [
             stage.name,
-            f"{stage.faces} faces, {stage.width}x{stage.height}",
+            f"{count_of(stage.faces, 'face')}, {stage.width}x{stage.height}",
             f"{1e3 / stage.rate.value:.3f}",
             *_percentiles(stage.times, 3),
             str(stage.rate),

@@ -43,7 +43,7 @@ from .startup import measure_startup
 Progress = Callable[[str], None]
 # The original of the shipped expression model, which `convert` converts.
 EXPRESSION_ORIGINAL = "expression.keras"
-# Frames of the process whose memory is measured.
+# Most frames of the process whose memory is measured; else those of a lap.
 MEMORY_FRAMES = 300
 
 
@@ -193,7 +193,7 @@ class _Session:
         self._progress(f"{case.title}: start-up and memory")
         start = None
         if streams == 1:
-            start = measure_startup(config, scene.frames, MEMORY_FRAMES)
+            start = measure_startup(config, scene.frames, min(MEMORY_FRAMES, frames))
         return CaseResult(
             case, scene.found, scene.face_share, contestants, ratios, parts, start, watch.use
         )
