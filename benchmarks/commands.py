@@ -11,7 +11,7 @@ from fer_edge.engine.errors import BadInput
 from fer_edge.engine.outputs import PendingFile
 
 from .compare import FLOOR, compare
-from .html import check_installed, html_page
+from .page import check_installed, html_page
 from .intervals import Interval
 from .options import options_from
 from .readme import update_readme

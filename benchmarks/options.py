@@ -14,8 +14,17 @@ from .laps import Plan
 
 WORKLOADS = ("detect", "express", "stages", "convert")
 STAGES = (
-    "decode", "preprocess", "detect", "NMS", "track", "crop", "classify", "draw", "sinks",
-)  # fmt: skip
+    "decode",
+    "upload",
+    "preprocess",
+    "detect",
+    "NMS",
+    "track",
+    "crop",
+    "classify",
+    "draw",
+    "sinks",
+)
 LEAST_REPETITIONS = 5
 MOST_FACES, MOST_STREAMS, MOST_SIDE = 64, 64, 8192
 

@@ -1,7 +1,12 @@
-"""Single stages: one call again and again on the same input, through the engine's own code."""
+"""Single stages: the engine's own parts called again and again, timed by their own spans.
+
+A part that holds several stages (the detector: preprocessing, network, suppression) is
+called as a whole, and the tracer inside it tells them apart, on any backend.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,160 +19,155 @@ import cv2
 import numpy as np
 
 from fer_edge.engine.backends import open_backend
+from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.config import PipelineConfig
-from fer_edge.engine.detector import Detector, suppress
+from fer_edge.engine.detector import Detector
 from fer_edge.engine.draw import annotate
 from fer_edge.engine.errors import BadInput
-from fer_edge.engine.geometry import xywh_from_normalised_corners
-from fer_edge.engine.preprocess import face_inputs, network_input
 from fer_edge.engine.sinks.records import JSONLines
+from fer_edge.engine.tracing import record, span
 from fer_edge.engine.tracking import open_tracker
 from fer_edge.engine.types import Face, Frame, FrameResult, Image
 
 from .intervals import rate_interval
-from .laps import Plan, times_of
+from .laps import Plan, Seconds, times_of
 from .records import Lap, StageResult
 from .scene import Scene
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One stage, ready to run.
+class Part:
+    """A part of the engine, ready to be called.
 
     Attributes:
-        name: of `options.STAGES`.
-        about: what one call does.
-        call: does it; takes the number of the call.
+        stages: that its spans name, with what a call of each does.
+        call: does it once; takes the number of the call.
     """
 
-    name: str
-    about: str
+    stages: dict[str, str]
     call: Callable[[int], object]
 
 
 def measure_stages(
     names: Sequence[str], scene: Scene, config: PipelineConfig, plan: Plan
 ) -> list[StageResult]:
-    """Measure stages over the frames of a scene; they take turns, lap by lap.
+    """Measure stages over the frames of a scene; the parts take turns, lap by lap.
+
+    Args:
+        names: the stages wanted; one that this backend does not have is left out.
+        scene: the frames.
+        config: of the models and the tracker.
+        plan: repetitions and their length.
 
     Raises:
         BadInput: the detector finds no face in the scene, so that there is nothing to
             track or classify.
     """
     with ExitStack() as opened:
-        stages = [stage for stage in _stages(scene, config, opened) if stage.name in names]
-        calls = {stage.name: _calls_of_a_lap(stage, plan) for stage in stages}
-        laps: dict[str, list[Lap]] = {stage.name: [] for stage in stages}
-        times: dict[str, list[np.ndarray[tuple[int], np.dtype[np.float64]]]]
-        times = {stage.name: [] for stage in stages}
+        parts = [part for part in _parts(scene, config, opened) if set(part.stages) & set(names)]
+        calls = [_calls_of_a_lap(part, plan) for part in parts]
+        laps: dict[str, list[Seconds]] = defaultdict(list)
         for _ in range(plan.repetitions):
-            for stage in stages:
-                spent = _timed(stage, calls[stage.name])
-                times[stage.name].append(spent)
-                laps[stage.name].append(Lap(len(spent), float(spent.sum()), None, 0.0))
+            for part, count in zip(parts, calls, strict=True):
+                for name, spent in _timed(part, count).items():
+                    laps[name].append(spent)
+    abouts = {name: about for part in parts for name, about in part.stages.items()}
+    return [_result(name, abouts[name], scene, laps[name]) for name in names if name in laps]
+
+
+def _result(name: str, about: str, scene: Scene, laps: Sequence[Seconds]) -> StageResult:
     height, width = scene.frames[0].shape[:2]
-    results = []
-    for stage in stages:
-        mine = laps[stage.name]
-        figures = times_of(np.concatenate(times[stage.name]))
-        if figures is None:
-            raise BadInput(f"stage {stage.name} was never called")
-        rate = rate_interval([lap.frames for lap in mine], [lap.elapsed_s for lap in mine])
-        results.append(
-            StageResult(
-                stage.name, stage.about, scene.faces or 0, width, height, rate, figures, mine
-            )
-        )
-    return results
+    sums = [Lap(len(spent), float(spent.sum()), None, 0.0) for spent in laps]
+    figures = times_of(np.concatenate(laps))
+    assert figures is not None, "a lap without calls"
+    return StageResult(
+        name,
+        about,
+        scene.faces or 0,
+        width,
+        height,
+        rate_interval([lap.frames for lap in sums], [lap.elapsed_s for lap in sums]),
+        figures,
+        sums,
+    )
 
 
-def _calls_of_a_lap(stage: Stage, plan: Plan) -> int:
+def _calls_of_a_lap(part: Part, plan: Plan) -> int:
     """As many as fill the lap's time, after a warm-up that measures one call."""
-    _timed(stage, 3)
-    once = float(np.median(_timed(stage, 10)))
-    return plan.frames or max(10, ceil(plan.seconds / once))
+    for index in range(3):
+        part.call(index)
+    started = perf_counter()
+    for index in range(10):
+        part.call(index)
+    return plan.frames or max(10, ceil(plan.seconds * 10 / (perf_counter() - started)))
 
 
-def _timed(stage: Stage, calls: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    spent = np.empty(calls)
-    for index in range(calls):
-        started = perf_counter()
-        stage.call(index)
-        spent[index] = perf_counter() - started
-    return spent
+def _timed(part: Part, calls: int) -> dict[str, Seconds]:
+    """Seconds of every call, by stage."""
+    with record() as recording:
+        for index in range(calls):
+            part.call(index)
+    spent: dict[str, list[float]] = {name: [] for name in part.stages}
+    for one in recording.spans:
+        if one.name in spent:
+            spent[one.name].append(one.end_s - one.start_s)
+    return {name: np.array(times) for name, times in spent.items() if times}
 
 
-def _stages(scene: Scene, config: PipelineConfig, opened: ExitStack) -> list[Stage]:
-    frames = scene.frames
+def _parts(scene: Scene, config: PipelineConfig, opened: ExitStack) -> list[Part]:
+    frames, count = scene.frames, len(scene.frames)
     first = opened.enter_context(open_backend(config.detector_path, config.backend))
-    detector = Detector(first, config.min_score)
+    second = opened.enter_context(open_backend(config.expression_path, config.backend))
+    detector, classifier = Detector(first, config.min_score), ExpressionClassifier(second)
     detections = detector(frames[0])
     if not len(detections):
         raise BadInput("the detector finds no face in the first frame: nothing to track")
-    facts, suppression = first.facts.input, first.facts.detector
-    if suppression is None:
-        raise BadInput(f"{config.detector_path}: no detector")
-    pixels = {facts.name: network_input(frames[0], facts)}
-    outputs = first.infer(pixels)
-    height, width = frames[0].shape[:2]
-    corners = outputs[suppression.boxes_output][0]
-    scores = outputs[suppression.scores_output][0, :, suppression.face_class]
-    candidates = xywh_from_normalised_corners(corners, width, height)
     tracker = open_tracker(config.tracker)
     tracker.correct(frames[0], detections)
     faces = tuple(Face(track, {}) for track in tracker.tracks)
-    second = opened.enter_context(open_backend(config.expression_path, config.backend))
-    if second.facts.expression is None:
-        raise BadInput(f"{config.expression_path}: no expression model")
-    cut, scale = second.facts.input, second.facts.expression.crop_scale
-    crops = {cut.name: face_inputs(frames[0], detections.boxes, cut, scale)}
     folder = Path(opened.enter_context(TemporaryDirectory(prefix="fer-bench-")))
     sink = opened.enter_context(JSONLines(folder / "results.jsonl"))
     result = FrameResult(Frame(frames[0], 0, 0.0), faces)
     pictures = [_encoded(frame) for frame in frames]
-    count = len(frames)
 
-    def answer(number: int) -> object:
-        return first.infer(pixels)
+    def alone(name: str, about: str, call: Callable[[int], object]) -> Part:
+        def spanned(number: int) -> None:
+            with span(name):
+                call(number)
 
-    def name_faces(number: int) -> object:
-        return second.infer(crops)
-
-    def drawn(number: int) -> object:
-        return annotate(frames[number % count], faces)
+        return Part({name: about}, spanned)
 
     return [
-        Stage("decode", "one JPEG frame of quality 95", lambda i: _decoded(pictures[i % count])),
-        Stage(
-            "preprocess",
-            "whole frame to the detector's input",
-            lambda i: network_input(frames[i % count], facts),
+        alone(
+            "decode",
+            "one JPEG frame of quality 95",
+            lambda i: cv2.imdecode(pictures[i % count], cv2.IMREAD_COLOR),
         ),
-        Stage(
-            "detect", f"the detector's network, {first.precision}", lambda _: first.infer(pixels)
+        Part(
+            {
+                "upload": "frame to the device",
+                "preprocess": "frame to the detector's input",
+                "detect": f"the detector's network, {first.precision}",
+                "NMS": "decoding and suppression of boxes",
+            },
+            lambda i: detector(frames[i % count]),
         ),
-        Stage(
-            "NMS",
-            f"suppression of {len(candidates)} boxes",
-            lambda _: suppress(candidates, scores, suppression),
-        ),
-        Stage(
+        alone(
             "track",
             f"{config.tracker}, one frame, all faces",
             lambda i: tracker.predict(frames[i % count]),
         ),
-        Stage(
-            "crop",
-            "faces to the expression network's input",
-            lambda i: face_inputs(frames[i % count], detections.boxes, cut, scale),
+        Part(
+            {
+                "crop": "all faces to the expression network's input",
+                "classify": f"the expression network, {second.precision}, all faces",
+            },
+            lambda i: classifier(frames[i % count], detections.boxes),
         ),
-        Stage(
-            "classify", f"the expression network, {second.precision}", lambda _: second.infer(crops)
-        ),
-        Stage(
+        alone(
             "draw", "boxes and captions into a copy", lambda i: annotate(frames[i % count], faces)
         ),
-        Stage("sinks", "one JSON line", lambda _: sink.write(result)),
+        alone("sinks", "one JSON line", lambda _: sink.write(result)),
     ]
 
 
@@ -176,7 +176,3 @@ def _encoded(frame: Image) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     if not done:
         raise BadInput("OpenCV cannot encode JPEG")
     return data
-
-
-def _decoded(data: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> object:
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)

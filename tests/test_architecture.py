@@ -98,6 +98,17 @@ def test_help_imports_no_library() -> None:
     assert not loaded_after(code) & (HEAVY | {"numpy", "cv2", "lap", "openvino", "rich"})
 
 
+def test_the_benchmarks_help_imports_no_library() -> None:
+    code = "from fer_edge.benchmarks.cli import build_parser; build_parser().format_help()"
+    assert not loaded_after(code) & (HEAVY | {"numpy", "cv2", "openvino", "rich", "matplotlib"})
+
+
+def test_no_benchmark_hides_a_module_of_python() -> None:
+    # `python benchmarks/script.py` looks for modules there first.
+    names = {path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")} - {"__init__"}
+    assert not names & sys.stdlib_module_names
+
+
 def test_a_run_never_imports_tensorflow() -> None:
     code = (
         "from fer_edge.engine.cli import main\nassert main(['--max-frames', '3', '--quiet']) == 0"

@@ -10,7 +10,7 @@ import pytest
 
 from fer_edge.benchmarks.claims import claims
 from fer_edge.benchmarks.compare import compare
-from fer_edge.benchmarks.html import html_page
+from fer_edge.benchmarks.page import html_page
 from fer_edge.benchmarks.readme import BEGIN, END, replaced, section, update_readme
 from fer_edge.benchmarks.records import CaseResult, Report, read_report, write_report
 from fer_edge.benchmarks.tables import ESTIMATED, tables
