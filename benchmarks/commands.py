@@ -11,9 +11,9 @@ from fer_edge.engine.errors import BadInput
 from fer_edge.engine.outputs import PendingFile
 
 from .compare import FLOOR, compare
-from .page import check_installed, html_page
 from .intervals import Interval
 from .options import options_from
+from .page import check_installed, html_page
 from .readme import update_readme
 from .records import Report, read_report, write_report
 from .tables import Table
