@@ -10,7 +10,7 @@ from pathlib import Path
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.outputs import PendingFile
 
-from .compare import FLOOR, compare
+from .compare import compare
 from .intervals import Interval
 from .options import options_from
 from .page import check_installed, html_page
@@ -69,7 +69,8 @@ def compare_reports(args: argparse.Namespace, command: Sequence[str]) -> None:
         raise BadInput(f"{args.before} and {args.after} have no case in common")
     note = (
         "Rates a second. Ratio: after over before, with Welch's 95 % interval over the "
-        f"repetitions; noise where it holds 1, or is within {FLOOR:.0%} of it."
+        f"repetitions; noise where it holds 1, or is within {found.drift:.0%} of it, the drift "
+        "between the runs."
     )
     print_table(Table("What changed", ["what", "before", "after", "ratio", ""], rows, note))
     for title, names in (("only before", found.only_before), ("only after", found.only_after)):

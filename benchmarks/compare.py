@@ -1,8 +1,10 @@
 """Two reports side by side: what changed, and whether it is noise.
 
 Repetitions of either report give Welch's interval of the ratio of their rates. A change
-is called one when the interval excludes 1 and the ratio is beyond `FLOOR`: repetitions of
-one process are more alike than two runs of one program, by that much on a quiet machine.
+is called one when the interval excludes 1 and the ratio is beyond the drift: repetitions
+of one process are more alike than two runs of one program. Where both reports hold the
+program of 2019, which does not change, the drift is the most that it changed; it is never
+taken below `FLOOR`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from .intervals import Interval, unpaired_ratio
 from .machine import describe
 from .records import Lap, Report, count_of
 
-FLOOR = 0.03
+FLOOR = 0.05
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Change:
         what: the case or stage.
         before, after: rates, a second.
         ratio: after over before.
-        verdict: `faster`, `slower`, or `noise`.
+        verdict: `faster`, `slower`, `noise`, or `control` for the program of 2019.
     """
 
     what: str
@@ -41,11 +43,13 @@ class Comparison:
 
     Attributes:
         changes: in the order of the second report.
+        drift: what the machine changed by itself, as a share.
         only_before, only_after: what one of them lacks.
         warnings: why the changes may come from elsewhere.
     """
 
     changes: list[Change]
+    drift: float
     only_before: list[str]
     only_after: list[str]
     warnings: list[str]
@@ -54,23 +58,37 @@ class Comparison:
 def compare(before: Report, after: Report) -> Comparison:
     """Compare every case and stage that both reports hold."""
     old, new = _rates(before), _rates(after)
+    ratios = {name: unpaired_ratio(new[name], old[name]) for name in new if name in old}
+    controls = [abs(ratio.value - 1) for name, ratio in ratios.items() if _is_control(name)]
+    drift = max([FLOOR, *controls])
     return Comparison(
-        changes=[_change(name, old[name], rates) for name, rates in new.items() if name in old],
+        changes=[
+            Change(name, _mean(old[name]), _mean(new[name]), ratio, _verdict(name, ratio, drift))
+            for name, ratio in ratios.items()
+        ],
+        drift=drift,
         only_before=[name for name in old if name not in new],
         only_after=[name for name in new if name not in old],
         warnings=_warnings(before, after),
     )
 
 
-def _change(what: str, before: Sequence[float], after: Sequence[float]) -> Change:
-    ratio = unpaired_ratio(after, before)
+def _verdict(name: str, ratio: Interval, drift: float) -> str:
+    if _is_control(name):
+        return "control"
     if ratio.low is None or ratio.high is None:
-        verdict = "one repetition: cannot tell"
-    elif abs(ratio.value - 1) <= FLOOR or ratio.low <= 1 <= ratio.high:
-        verdict = "noise"
-    else:
-        verdict = "faster" if ratio.value > 1 else "slower"
-    return Change(what, sum(before) / len(before), sum(after) / len(after), ratio, verdict)
+        return "one repetition: cannot tell"
+    if abs(ratio.value - 1) <= drift or ratio.low <= 1 <= ratio.high:
+        return "noise"
+    return "faster" if ratio.value > 1 else "slower"
+
+
+def _is_control(name: str) -> bool:
+    return name.startswith("2019")
+
+
+def _mean(rates: Sequence[float]) -> float:
+    return sum(rates) / len(rates)
 
 
 def _rates(report: Report) -> Mapping[str, Sequence[float]]:

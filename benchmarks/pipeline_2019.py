@@ -51,14 +51,19 @@ class Pipeline2019(Runner):
         detector: whole frame to face boxes.
         predict: one gray face, uint8 `(h, w)`, to probabilities; None without expressions.
         name, about: see `Runner`.
+        detect_every: frames from one detection to the next.
     """
 
-    cycle = DETECT_EVERY
-
     def __init__(
-        self, reader: Reader, detector: FindBoxes, predict: Predict | None, name: str, about: str
+        self,
+        reader: Reader,
+        detector: FindBoxes,
+        predict: Predict | None,
+        name: str,
+        about: str,
+        detect_every: int = DETECT_EVERY,
     ) -> None:
-        self.name, self.about = name, about
+        self.name, self.about, self.cycle = name, about, detect_every
         self._reader = reader
         self._detector = detector
         self._predict = predict
@@ -73,7 +78,7 @@ class Pipeline2019(Runner):
         started = perf_counter()
         image = frame.image
         gray: Image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)  # type: ignore[assignment]
-        detect = self._count % DETECT_EVERY == 0 or not self._trackers
+        detect = self._count % self.cycle == 0 or not self._trackers
         if detect:
             boxes = self._detector(image)
             self._trackers = [NumpyKCF(gray, box) for box in boxes]
@@ -123,12 +128,15 @@ class Program2019:
                 self._detectors["2019 haar"] = (_by_cascade(HaarDetector()), about)
             self._closing = opened.pop_all()
 
-    def runners(self, readers: Callable[[], Reader], classify: bool) -> list[Pipeline2019]:
+    def runners(
+        self, readers: Callable[[], Reader], classify: bool, detect_every: int = DETECT_EVERY
+    ) -> list[Pipeline2019]:
         """The program in its mode with the graph, and in the older one where it is there.
 
         Args:
             readers: opens the source anew, for each.
             classify: whether it names expressions.
+            detect_every: 10 in 2019; that of the case, so that both detect alike.
         """
         words = ["NumPy KCF a face"]
         if classify:
@@ -136,7 +144,7 @@ class Program2019:
         return [
             Pipeline2019(
                 readers(), detector, self._predict if classify else None, name,
-                ", ".join([about, *words]),
+                ", ".join([about, *words]), detect_every,
             )
             for name, (detector, about) in self._detectors.items()
         ]  # fmt: skip

@@ -176,7 +176,7 @@ class _Session:
             opened.enter_context(ours)
             runners: list[Runner] = [ours]
             if self._old is not None and streams == 1:
-                runners += self._old.runners(readers, config.classify)
+                runners += self._old.runners(readers, config.classify, config.detect_every)
                 for other in runners[1:]:
                     opened.enter_context(other)
             elif self._old is not None:

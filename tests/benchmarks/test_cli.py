@@ -37,7 +37,7 @@ def test_a_run_measures_every_combination_and_stores_every_form(
     models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = {kind: tmp_path / f"report.{kind}" for kind in ("json", "md", "html")}
-    words = ["run", "detect", "express", "stages", *models, *SHORT, "--tracker", "none"]
+    words = ["run", "express", "stages", *models, *SHORT, "--tracker", "none"]
     words += ["--faces", "1,2", "--streams", "1,3", "--size", "160x120"]
     words += ["--json", str(files["json"]), "--markdown", str(files["md"])]
     words += ["--html", str(files["html"]), "--trace", str(tmp_path / "trace.json")]
@@ -45,8 +45,8 @@ def test_a_run_measures_every_combination_and_stores_every_form(
     assert capsys.readouterr() == ("", "")
     made = read_report(files["json"])
     assert made.command == ["fer-bench", *words]
-    combinations = {(r.case.workload, r.case.faces, r.case.streams) for r in made.cases}
-    assert len(made.cases) == len(combinations) == 8
+    combinations = [(r.case.faces, r.case.streams) for r in made.cases]
+    assert combinations == [(1, 1), (1, 3), (2, 1), (2, 3)]
     for result in made.cases:
         (ours,) = result.contestants
         assert [lap.frames for lap in ours.laps] == [10 * result.case.streams] * 5
@@ -55,7 +55,7 @@ def test_a_run_measures_every_combination_and_stores_every_form(
         assert result.breakdown is not None
         names = {stage.name for stage in result.breakdown.stages}
         assert {"preprocess", "detect", "NMS", "track", "decode"} <= names
-        assert ("classify" in names) == (result.case.workload == "express")
+        assert "classify" in names
     start = made.cases[0].startup
     assert start is not None
     assert 0 < start.ready_s < start.first_result_s
@@ -156,7 +156,13 @@ def test_memory_is_this_process_alone() -> None:
     del held
 
 
-def test_without_nvml_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nvml_answers_or_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed")
+    named = first_gpu()
+    with GpuWatch() as watch:
+        pass
+    # The real library: on a machine without a driver both say so, with one both answer.
+    assert (named is None) == (watch.use is None)
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert first_gpu() is None
     with GpuWatch() as watch:

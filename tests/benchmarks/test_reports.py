@@ -67,6 +67,21 @@ def test_a_change_is_told_from_noise(factor: float, verdict: str) -> None:
     assert found.warnings == []
 
 
+def test_what_the_machine_changed_by_itself_is_noise() -> None:
+    def with_control(frame_s: float, old_s: float, seed: int) -> Report:
+        made = result(frame_s=frame_s, seed=seed)
+        return with_cases(
+            replace(made, contestants=[made.contestants[0], contestant("2019", old_s, seed=seed)])
+        )
+
+    before, after = with_control(0.002, 0.04, 1), with_control(0.0022, 0.046, 2)
+    found = compare(before, after)
+    assert [change.verdict for change in found.changes] == ["noise", "control"]
+    assert found.drift == pytest.approx(1 - 0.04 / 0.046, rel=0.05)
+    steady = compare(before, with_control(0.0022, 0.04, 2))
+    assert [change.verdict for change in steady.changes] == ["slower", "control"]
+
+
 def test_a_comparison_says_what_is_missing_and_what_else_differs() -> None:
     before = with_cases(result())
     other = replace(CASE, precision="bf16")
