@@ -166,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return _fail(str(missing))
     except KeyboardInterrupt:
-        print("fer-bench: interrupted; nothing was written", file=sys.stderr)
+        print("fer-bench: interrupted; finished cases are in the files asked for", file=sys.stderr)
         return 130
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BadInput, FerError
 from fer_edge.engine.outputs import PendingFile
 
 from .compare import compare
@@ -22,13 +22,22 @@ from .text import markdown, print_report, print_table
 
 def run(args: argparse.Namespace, command: Sequence[str]) -> None:
     """Measure, show and store."""
-    from .workloads import check_extras, measure
+    from .workloads import Figures, check_extras, measure
 
     options = options_from(args)
     check_extras(options)
     outputs = _outputs(args)
-    with _progress(args.quiet) as progress:
-        report = measure(options, command, progress)
+    figures = Figures()
+    try:
+        with _progress(args.quiet) as progress:
+            measure(options, figures, progress)
+    except (FerError, KeyboardInterrupt):
+        # What was measured by then may have taken an hour.
+        if figures:
+            figures.notes.append("the run broke off: this is what it had measured by then")
+            _store(figures.report(command), outputs)
+        raise
+    report = figures.report(command)
     _store(report, outputs)
     if not args.quiet:
         print_report(report)

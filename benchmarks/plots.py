@@ -149,7 +149,7 @@ def _against(
     axes.set_ylabel("frames a second, full clock")
     _plain_ticks(axes, "y")
     axes.grid(alpha=0.25, which="both")
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, handlelength=4)
     return _svg(figure)
 
 
@@ -160,7 +160,7 @@ def _soak(report: Report) -> str | None:
     figure, (axes,) = _figure(9, 3, 1)
     axes.plot(result.at_frames, [size / 1e6 for size in result.rss_bytes], color="#1a6fb5")
     axes.axvline(result.warm_frames, color="#888888", linestyle=":", label="end of warm-up")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.2 * max(result.rss_bytes) / 1e6)
     axes.set_xlabel("frames")
     axes.set_ylabel("MB resident")
     axes.legend(fontsize=8, frameon=False)

@@ -70,6 +70,8 @@ def _escaped(cells: Sequence[str]) -> list[str]:
 
 def wordy(table: Table, index: int) -> bool:
     """Whether a column holds words, which begin at the left."""
+    if table.columns[index] in ("program", "over", "input"):
+        return True
     cells = [row[index] for row in table.rows]
     return index == 0 or not all(cell[:1].isdigit() or cell in ("", "-") for cell in cells)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from itertools import product
@@ -47,12 +47,31 @@ EXPRESSION_ORIGINAL = "expression.keras"
 MEMORY_FRAMES = 300
 
 
-def measure(options: Options, command: Sequence[str], progress: Progress) -> Report:
+@dataclass
+class Figures:
+    """What a run has measured so far: kept when the rest is interrupted or fails."""
+
+    notes: list[str] = field(default_factory=list)
+    cases: list[CaseResult] = field(default_factory=list)
+    stages: list[StageResult] = field(default_factory=list)
+    conversions: list[Conversion] = field(default_factory=list)
+    ceilings: Ceilings | None = None
+    estimate: Estimate | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.cases or self.stages or self.conversions)
+
+    def report(self, command: Sequence[str]) -> Report:
+        """The figures with their machine and method."""
+        return _report(command, **vars(self), claims=claims(self.cases))
+
+
+def measure(options: Options, figures: Figures, progress: Progress) -> None:
     """Measure everything that `options` ask for.
 
     Args:
         options: checked.
-        command: as it was given, for the report.
+        figures: filled, part by part.
         progress: told what is going on, a line at a time.
 
     Raises:
@@ -60,20 +79,15 @@ def measure(options: Options, command: Sequence[str], progress: Progress) -> Rep
     """
     with ExitStack() as opened:
         session = _Session(options, progress, opened)
-        cases = list(session.cases())
-        stages = list(session.stages())
-    conversions = list(_conversions(options, progress))
-    ceilings, estimated = _estimate(options, cases, progress)
-    return _report(
-        command,
-        notes=session.notes,
-        cases=cases,
-        stages=stages,
-        conversions=conversions,
-        ceilings=ceilings,
-        estimate=estimated,
-        claims=claims(cases),
-    )
+        figures.notes = session.notes
+        # One by one: what is finished stays when the next one fails.
+        for case in session.cases():
+            figures.cases.append(case)
+        for stage in session.stages():
+            figures.stages.append(stage)
+    for conversion in _conversions(options, progress):
+        figures.conversions.append(conversion)
+    figures.ceilings, figures.estimate = _estimate(options, figures.cases, progress)
 
 
 def measure_soak(

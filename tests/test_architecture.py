@@ -118,6 +118,16 @@ def test_a_run_never_imports_tensorflow() -> None:
     assert not loaded & HEAVY
 
 
+def test_a_benchmark_without_baseline_never_imports_tensorflow() -> None:
+    code = (
+        "from fer_edge.benchmarks.cli import main\n"
+        "assert main(['detect', '--size', '160x120', '--frames', '10', '--quiet']) == 0"
+    )
+    loaded = loaded_after(code)
+    assert "openvino" in loaded
+    assert not loaded & (HEAVY | {"matplotlib"})
+
+
 def test_every_package_is_listed_for_the_wheel() -> None:
     text = (REPOSITORY / "pyproject.toml").read_text()
     for part in PARTS:

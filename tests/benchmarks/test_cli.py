@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from fer_edge.benchmarks import workloads
 from fer_edge.benchmarks.cli import main
 from fer_edge.benchmarks.gpu import GpuWatch, first_gpu
 from fer_edge.benchmarks.memory import peak_resident_bytes, resident_bytes
 from fer_edge.benchmarks.readme import BEGIN, END
 from fer_edge.benchmarks.records import read_report
 from fer_edge.benchmarks.soak import growth
+from fer_edge.engine.errors import BadInput
 
 from ..convert.ssd_graph import Recipe, write_ssd
 from ..engine.tiny_models import write_detector, write_expression
@@ -104,6 +106,34 @@ def test_the_users_own_source_is_measured(models: list[str], tmp_path: Path) -> 
     (result,) = read_report(tmp_path / "a.json").cases
     assert (result.case.source, result.case.faces) == ("talk.mp4", None)
     assert (result.case.width, result.case.height) == (640, 480)
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (BadInput("no"), 2)])
+def test_what_was_measured_before_a_run_broke_off_is_kept(
+    error: BaseException,
+    status: int,
+    models: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(workloads, "measure_stages", broken)
+    words = ["detect", "stages", *models, *SHORT, "--size", "160x120"]
+    assert main([*words, "--json", str(tmp_path / "a.json")]) == status
+    made = read_report(tmp_path / "a.json")
+    assert [result.case.workload for result in made.cases] == ["detect"]
+    assert "broke off" in made.notes[-1]
+
+
+def test_a_page_without_its_libraries_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["--html", str(tmp_path / "a.html")]) == 2
+    said = capsys.readouterr().err
+    assert said == "fer-bench: error: --html needs matplotlib: pip install 'fer-edge[bench]'\n"
 
 
 def test_haar_can_be_measured(tmp_path: Path) -> None:
