@@ -22,6 +22,7 @@ STAGES = (
     "track",
     "crop",
     "classify",
+    "smooth",
     "draw",
     "sinks",
 )

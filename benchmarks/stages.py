@@ -1,38 +1,39 @@
-"""Single stages: the engine's own parts called again and again, timed by their own spans.
+"""Single stages, timed by their own spans in pipelines that run them in every frame.
 
-A part that holds several stages (the detector: preprocessing, network, suppression) is
-called as a whole, and the tracer inside it tells them apart, on any backend.
+One pipeline detects in every frame, another follows and classifies in every frame; the
+tracer inside tells their stages apart, on any backend.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
 
 import cv2
 import numpy as np
 
-from fer_edge.engine.backends import open_backend
-from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.config import PipelineConfig
-from fer_edge.engine.detector import Detector
 from fer_edge.engine.draw import annotate
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.pipeline import Pipeline
 from fer_edge.engine.sinks.records import JSONLines
+from fer_edge.engine.sources.base import LosslessFeed
 from fer_edge.engine.tracing import record, span
-from fer_edge.engine.tracking import open_tracker
-from fer_edge.engine.types import Face, Frame, FrameResult, Image
+from fer_edge.engine.types import FrameResult, Image
 
 from .intervals import rate_interval
 from .laps import Plan, Seconds, times_of
 from .records import Lap, StageResult
-from .scene import Scene
+from .scene import Loop, Scene
+
+NEVER = 1_000_000_000  # frames to the next detection
 
 
 @dataclass(frozen=True)
@@ -116,18 +117,20 @@ def _timed(part: Part, calls: int) -> dict[str, Seconds]:
 
 def _parts(scene: Scene, config: PipelineConfig, opened: ExitStack) -> list[Part]:
     frames, count = scene.frames, len(scene.frames)
-    first = opened.enter_context(open_backend(config.detector_path, config.backend))
-    second = opened.enter_context(open_backend(config.expression_path, config.backend))
-    detector, classifier = Detector(first, config.min_score), ExpressionClassifier(second)
-    detections = detector(frames[0])
-    if not len(detections):
+
+    def pipeline(**changes: Any) -> Iterator[FrameResult]:
+        feed = LosslessFeed(Loop(frames))
+        made = Pipeline.from_config(feed, replace(config, **changes))
+        return iter(opened.enter_context(made))
+
+    # One detects in every frame, one never does unless it loses a face.
+    detecting = pipeline(classify=False, detect_every=1)
+    following = pipeline(classify=True, detect_every=NEVER)
+    result = next(following)
+    if not result.faces:
         raise BadInput("the detector finds no face in the first frame: nothing to track")
-    tracker = open_tracker(config.tracker)
-    tracker.correct(frames[0], detections)
-    faces = tuple(Face(track, {}) for track in tracker.tracks)
     folder = Path(opened.enter_context(TemporaryDirectory(prefix="fer-bench-")))
     sink = opened.enter_context(JSONLines(folder / "results.jsonl"))
-    result = FrameResult(Frame(frames[0], 0, 0.0), faces)
     pictures = [_encoded(frame) for frame in frames]
 
     def alone(name: str, about: str, call: Callable[[int], object]) -> Part:
@@ -147,25 +150,24 @@ def _parts(scene: Scene, config: PipelineConfig, opened: ExitStack) -> list[Part
             {
                 "upload": "frame to the device",
                 "preprocess": "frame to the detector's input",
-                "detect": f"the detector's network, {first.precision}",
+                "detect": "the detector's network",
                 "NMS": "decoding and suppression of boxes",
             },
-            lambda i: detector(frames[i % count]),
-        ),
-        alone(
-            "track",
-            f"{config.tracker}, one frame, all faces",
-            lambda i: tracker.predict(frames[i % count]),
+            lambda _: next(detecting),
         ),
         Part(
             {
+                "track": f"{config.tracker}, one frame, all faces",
                 "crop": "all faces to the expression network's input",
-                "classify": f"the expression network, {second.precision}, all faces",
+                "classify": "the expression network, all faces",
+                "smooth": "expressions over time",
             },
-            lambda i: classifier(frames[i % count], detections.boxes),
+            lambda _: next(following),
         ),
         alone(
-            "draw", "boxes and captions into a copy", lambda i: annotate(frames[i % count], faces)
+            "draw",
+            "boxes and captions into a copy",
+            lambda i: annotate(frames[i % count], result.faces),
         ),
         alone("sinks", "one JSON line", lambda _: sink.write(result)),
     ]
