@@ -7,11 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 
-from fer_edge.engine.backends import open_backend
-from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.config import PipelineConfig
-from fer_edge.engine.detector import Detector, FindFaces
-from fer_edge.engine.haar import HaarDetector
 from fer_edge.engine.pipeline import Pipeline
 from fer_edge.engine.scheduler import Schedule
 from fer_edge.engine.sinks.annotated import Annotated
@@ -19,6 +15,7 @@ from fer_edge.engine.sinks.base import Sink
 from fer_edge.engine.sinks.records import JSONLines
 from fer_edge.engine.sinks.video import VideoSink
 from fer_edge.engine.sources.base import Feed, LosslessFeed, Reader
+from fer_edge.engine.stages import open_stages
 from fer_edge.engine.tracing import span
 from fer_edge.engine.tracking import open_tracker
 from fer_edge.engine.types import Frame, FrameResult
@@ -106,19 +103,15 @@ class EngineRun(Runner):
 
 def _sharing(feeds: Sequence[Feed], config: PipelineConfig, opened: ExitStack) -> list[Pipeline]:
     """A pipeline a feed, each with a tracker of its own and the same open models."""
-    detector: FindFaces
-    if config.haar:
-        detector = HaarDetector()
-    else:
-        backend = opened.enter_context(open_backend(config.detector_path, config.backend))
-        detector = Detector(backend, config.min_score)
-    classifier = None
-    if config.classify:
-        second = opened.enter_context(open_backend(config.expression_path, config.backend))
-        classifier = ExpressionClassifier(second)
+    # On a GPU the feeds do not upload ahead: they would take each other's slots.
+    stages = opened.enter_context(open_stages(config))
     return [
         Pipeline(
-            feed, detector, open_tracker(config.tracker), Schedule(config.detect_every), classifier
+            feed,
+            stages.detector,
+            open_tracker(config.tracker),
+            Schedule(config.detect_every),
+            stages.classifier,
         )
         for feed in feeds
     ]

@@ -78,7 +78,7 @@ class Feed(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
 
-    def _read(self) -> Frame | None:
+    def _decoded(self) -> Frame | None:
         with span("decode"):
             return self._reader.read()
 
@@ -103,7 +103,7 @@ class LosslessFeed(Feed):
 
     def __iter__(self) -> Iterator[Frame]:
         while not self._stopped.is_set():
-            frame = self._read()
+            frame = self._decoded()
             if frame is None:
                 return
             self._captured += 1
@@ -153,7 +153,7 @@ class LiveFeed(Feed):
         started = perf_counter()
         error: FerError | None = None
         try:
-            while not self._stopped.is_set() and (frame := self._read()) is not None:
+            while not self._stopped.is_set() and (frame := self._decoded()) is not None:
                 if self._paced:
                     self._stopped.wait(started + frame.time_s - perf_counter())
                 with self._changed:
