@@ -14,6 +14,7 @@ from fer_edge.engine.sinks.annotated import Annotated
 from fer_edge.engine.sinks.base import Sink
 from fer_edge.engine.sinks.records import JSONLines
 from fer_edge.engine.sinks.video import VideoSink
+from fer_edge.engine.smoothing import ExpressionSmoother
 from fer_edge.engine.sources.base import Feed, LosslessFeed, Reader
 from fer_edge.engine.stages import open_stages
 from fer_edge.engine.tracing import span
@@ -55,7 +56,9 @@ class EngineRun(Runner):
     def __init__(
         self, readers: Sequence[Reader], config: PipelineConfig, outputs: Path | None = None
     ) -> None:
-        self.cycle = config.detect_every
+        every = config.detect_every
+        # Where drift decides there is no pattern; laps of whole tens are as good as others.
+        self.cycle = every if isinstance(every, int) else 10
         self.streams = len(readers)
         with ExitStack() as opened:
             self._feeds = [StampedFeed(reader) for reader in readers]
@@ -109,9 +112,10 @@ def _sharing(feeds: Sequence[Feed], config: PipelineConfig, opened: ExitStack) -
         Pipeline(
             feed,
             stages.detector,
-            open_tracker(config.tracker),
+            open_tracker(config.tracker, config.max_age_s),
             Schedule(config.detect_every),
             stages.classifier,
+            smoother=ExpressionSmoother(config.smooth_s),
         )
         for feed in feeds
     ]

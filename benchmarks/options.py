@@ -20,6 +20,7 @@ STAGES = (
     "detect",
     "NMS",
     "track",
+    "cut",
     "crop",
     "classify",
     "smooth",
@@ -39,6 +40,7 @@ class Options:
         faces, sizes, streams: every combination is a case.
         stages: of `STAGES`, for the workload of that name.
         config: of the pipeline; `classify` follows the workload.
+        detect_every: frames from one detection to the next, of every program.
         precision: what must be computed in; None for any.
         source: the user's own; None for the made scene.
         decode, outputs: whether they are inside the full clock.
@@ -55,6 +57,7 @@ class Options:
     streams: tuple[int, ...]
     stages: tuple[str, ...]
     config: PipelineConfig
+    detect_every: int
     precision: str | None
     source: str | None
     decode: bool
@@ -101,6 +104,7 @@ def options_from(args: argparse.Namespace) -> Options:
             detect_every=args.detect_every,
             tracker=args.tracker,
         ),
+        detect_every=args.detect_every,
         precision=args.precision,
         source=args.source,
         decode=args.with_decode,

@@ -158,6 +158,7 @@ def _parts(scene: Scene, config: PipelineConfig, opened: ExitStack) -> list[Part
         Part(
             {
                 "track": f"{config.tracker}, one frame, all faces",
+                "cut": "looking for a change of scene",
                 "crop": "all faces to the expression network's input",
                 "classify": "the expression network, all faces",
                 "smooth": "expressions over time",

@@ -190,7 +190,7 @@ class _Session:
             opened.enter_context(ours)
             runners: list[Runner] = [ours]
             if self._old is not None and streams == 1:
-                runners += self._old.runners(readers, config.classify, config.detect_every)
+                runners += self._old.runners(readers, config.classify, options.detect_every)
                 for other in runners[1:]:
                     opened.enter_context(other)
             elif self._old is not None:
@@ -242,7 +242,7 @@ class _Session:
             width=width,
             height=height,
             streams=streams,
-            detect_every=config.detect_every,
+            detect_every=self._options.detect_every,
             backend=choose_backend(config.backend) if backend else "opencv",
             precision=backend.precision if backend else "int32",
             device=backend.device if backend else "CPU",

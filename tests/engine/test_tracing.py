@@ -74,8 +74,10 @@ def test_a_run_writes_every_stage_into_its_trace(tmp_path: Path) -> None:
     events = json.loads(trace.read_text())["traceEvents"]
     spans = [event for event in events if event["ph"] == "X"]
     counts = {name: sum(s["name"] == name for s in spans) for name in {s["name"] for s in spans}}
-    once_a_frame = {"frame", "track", "sinks", "draw"}
+    once_a_frame = {"frame", "sinks", "draw", "cut"}
     assert {counts[name] for name in once_a_frame} == {12}
+    # Following is once a frame, and taking over detections comes on top.
+    assert counts["track"] == 12 + counts["detect"]
     assert {"decode", "preprocess", "detect", "NMS", "crop", "classify"} <= set(counts)
     assert min(s["ts"] for s in spans) == 0
     assert all(s["dur"] >= 0 for s in spans)
