@@ -23,8 +23,8 @@ class Scripted(Runner):
         self.closed = False
 
     def step(self) -> tuple[float, int, bool]:
-        started = perf_counter()
         with span("frame"), span("work"):
+            started = perf_counter()
             while perf_counter() - started < self._frame_s:
                 pass
         if self._log is not None and (not self._log or self._log[-1] != self.name):
