@@ -50,7 +50,12 @@ def build_parser() -> argparse.ArgumentParser:
     source.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
 
     models = parser.add_argument_group("models")
-    models.add_argument("--detector", type=Path, metavar="MODEL", help="default: the shipped one")
+    models.add_argument(
+        "--detector",
+        type=Path,
+        metavar="MODEL",
+        help="default: the shipped one; haar: OpenCV's cascade, without scores",
+    )
     models.add_argument("--expression", type=Path, metavar="MODEL", help="default: the shipped one")
     models.add_argument("--no-expression", action="store_true", help="find faces only")
     models.add_argument("--backend", default="auto", help="auto, openvino, onnxruntime or tensorrt")
@@ -101,6 +106,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--raw", action="store_true", help="--jsonl with the probabilities before --smooth"
     )
     out.add_argument("--csv", type=Path, metavar="FILE", help="one row a face")
+    out.add_argument(
+        "--trace", type=Path, metavar="FILE", help="time of each stage, for Perfetto or Chrome"
+    )
     out.add_argument("--show", action="store_true", help="window; q quits")
     out.add_argument("--blur", action="store_true", help="hide faces in --save and --show")
     out.add_argument("--quiet", action="store_true", help="no progress, no summary")
@@ -129,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.max_frames is not None and args.max_frames < 1:
         raise BadInput(f"--max-frames {args.max_frames}: give 1 or more")
-    outputs = [path for path in (args.save, args.jsonl, args.csv) if path]
+    outputs = [path for path in (args.save, args.jsonl, args.csv, args.trace) if path]
     if len({path.absolute() for path in outputs}) < len(outputs):
         raise BadInput("two outputs have the same name; give each its own")
 

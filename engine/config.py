@@ -16,6 +16,8 @@ from .tracking import FOLLOWERS, MAX_AGE_S
 WEIGHTS_PACKAGE = "fer_edge.models"
 DETECTOR_FILE = "face_detector.onnx"
 EXPRESSION_FILE = "expression.onnx"
+# In place of a detector's file: OpenCV's cascade.
+HAAR = Path("haar")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class PipelineConfig:
     """Options of a pipeline.
 
     Attributes:
-        detector: a converted detector; None for the shipped one.
+        detector: a converted detector; None for the shipped one, `HAAR` for OpenCV's cascade.
         expression: a converted expression model; None for the shipped one.
         classify: whether faces are classified at all.
         backend: a name of `backends.BACKENDS`, or `auto`.
@@ -63,6 +65,11 @@ class PipelineConfig:
             raise BadInput(f"minimum score {self.min_score:g} is outside 0-1")
         if self.tracker not in FOLLOWERS:
             raise BadInput(f"no tracker {self.tracker!r}; there are {', '.join(FOLLOWERS)}")
+
+    @property
+    def haar(self) -> bool:
+        """Whether OpenCV's cascade finds the faces, in place of a network."""
+        return self.detector == HAAR
 
     @property
     def detector_path(self) -> Path:

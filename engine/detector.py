@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import cv2
 import numpy as np
 
@@ -9,6 +11,7 @@ from .backends.base import Backend
 from .errors import BadInput
 from .geometry import xywh_from_normalised_corners
 from .model import DetectorFacts
+from .tracing import span
 from .types import Boxes, Detections, Floats, Image
 
 # Width over height of a face's box, from a turned profile to a head on its side. Anchors
@@ -16,6 +19,9 @@ from .types import Boxes, Detections, Floats, Image
 # little to be suppressed by it, and sometimes with a better score.
 FACE_ASPECT = (0.4, 1.5)
 ANY_ASPECT = (0.0, float("inf"))
+
+FindFaces = Callable[[Image], Detections]
+"""What a detector is to the pipeline: a BGR uint8 frame `(h, w, 3)` in, its faces out."""
 
 
 class Detector:
@@ -53,6 +59,10 @@ class Detector:
     def __call__(self, image: Image) -> Detections:
         """Find the faces of a BGR uint8 frame `(h, w, 3)`."""
         outputs = self._outputs(image)
+        with span("NMS"):
+            return self._detections(outputs, image)
+
+    def _detections(self, outputs: Mapping[str, Floats], image: Image) -> Detections:
         corners = outputs[self._facts.boxes_output][0]
         scores = outputs[self._facts.scores_output][0, :, self._column]
         likely = scores > self._min_score

@@ -14,12 +14,13 @@ from .background import BackgroundDetector
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .cuts import CutDetector
-from .detector import Detector
+from .detector import FindFaces
 from .scheduler import Schedule, Situation
 from .smoothing import ExpressionSmoother
 from .sources import Feed, open_source
 from .sources.base import LiveFeed
 from .stages import Stages, open_stages
+from .tracing import span
 from .tracking import Box, FaceTracker, open_tracker
 from .types import Detections, Face, Floats, Frame, FrameResult
 
@@ -45,7 +46,7 @@ class Pipeline:
     def __init__(
         self,
         source: Feed,
-        detector: Detector,
+        detector: FindFaces,
         tracker: FaceTracker,
         schedule: Schedule,
         classifier: ExpressionClassifier | None = None,
@@ -116,7 +117,9 @@ class Pipeline:
 
     def __iter__(self) -> Iterator[FrameResult]:
         for frame in self.source:
-            yield self.process(frame)
+            with span("frame"):
+                result = self.process(frame)
+            yield result
 
     def process(self, frame: Frame) -> FrameResult:
         """Take the next frame through all stages."""
@@ -124,7 +127,8 @@ class Pipeline:
             # Without faces to follow, the schedule detects.
             self._tracker.forget()
         self._take_over()
-        self._tracker.predict(frame)
+        with span("track"):
+            self._tracker.predict(frame)
         if self._should_detect(self._sees_cut(frame)):
             self._detect(frame)
         return FrameResult(frame, self._classify(frame))
@@ -144,7 +148,11 @@ class Pipeline:
         self.close()
 
     def _sees_cut(self, frame: Frame) -> bool:
-        if self.source.info.stills or not self._cuts.see(frame.image):
+        if self.source.info.stills:
+            return False
+        with span("cut"):
+            cut = self._cuts.see(frame.image)
+        if not cut:
             return False
         self._tracker.cut()
         if self._worker is not None:
@@ -182,7 +190,8 @@ class Pipeline:
     def _correct(
         self, frame: Frame, detections: Detections, then: Mapping[int, Box] | None = None
     ) -> None:
-        self._tracker.correct(frame, detections, then)
+        with span("track"):
+            self._tracker.correct(frame, detections, then)
         if self._tracker.drift is not None:
             self._schedule.observe(self._tracker.drift, self._followed_for)
 
@@ -194,7 +203,8 @@ class Pipeline:
         raw = self._classifier(frame.image, boxes)
         smooth = raw
         if self._smoother is not None:
-            smooth = self._smoother([track.id for track in tracks], raw, frame.time_s)
+            with span("smooth"):
+                smooth = self._smoother([track.id for track in tracks], raw, frame.time_s)
         return tuple(
             Face(track, self._named(row), self._named(alone))
             for track, row, alone in zip(tracks, smooth, raw, strict=True)

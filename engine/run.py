@@ -21,6 +21,7 @@ from .sinks.video import VideoSink
 from .sinks.window import open_window
 from .sources import open_source
 from .timing import FrameClock, RunSummary
+from .tracing import span, trace_file
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
         with ExitStack() as outputs:
             sinks = [outputs.enter_context(sink) for sink in _sinks(args, pipeline)]
             progress = outputs.enter_context(open_progress(feed.info.name, total, args.quiet))
-            clock, faces, failure = _loop(pipeline, sinks, progress, args.max_frames)
+            with trace_file(args.trace):
+                clock, faces, failure = _loop(pipeline, sinks, progress, args.max_frames)
         pipeline.close()
         if not args.quiet:
             source = pipeline.source
@@ -57,8 +59,9 @@ def _loop(
     clock, faces = FrameClock(), 0
     try:
         for result in pipeline:
-            for sink in sinks:
-                sink.write(result)
+            with span("sinks"):
+                for sink in sinks:
+                    sink.write(result)
             faces += len(result.faces)
             clock.tick()
             progress.update(clock, len(result.faces), pipeline.source.dropped)

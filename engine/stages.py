@@ -10,12 +10,13 @@ from .backends import Backend, open_backend
 from .backends.tensorrt import TensorRTBackend
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
-from .detector import Detector
+from .detector import Detector, FindFaces
 from .gpu.classifier import GPUExpressionClassifier
 from .gpu.detector import GPUDetector
 from .gpu.feed import UploadingFeed
 from .gpu.frames import FrameUploads
 from .gpu.inputs import has_kernel
+from .haar import HaarDetector
 from .sources import Feed
 from .sources.base import LosslessFeed
 
@@ -38,7 +39,7 @@ class Stages:
             then owns.
     """
 
-    detector: Detector
+    detector: FindFaces
     classifier: ExpressionClassifier | None
     close: Callable[[], None]
     detects_anywhere: bool = True
@@ -58,20 +59,21 @@ def open_stages(config: PipelineConfig) -> Stages:
         FerError: a file or backend is missing or unusable.
     """
     with ExitStack() as opened:
-        first = opened.enter_context(open_backend(config.detector_path, config.backend))
-        second = None
+        first = second = None
+        if not config.haar:
+            first = opened.enter_context(open_backend(config.detector_path, config.backend))
         if config.classify:
             second = opened.enter_context(open_backend(config.expression_path, config.backend))
         return stages_of(first, second, config.min_score, opened)
 
 
 def stages_of(
-    first: Backend, second: Backend | None, min_score: float, opened: ExitStack
+    first: Backend | None, second: Backend | None, min_score: float, opened: ExitStack
 ) -> Stages:
     """Stages of open models.
 
     Args:
-        first: a detector.
+        first: a detector, or None for OpenCV's cascade.
         second: an expression model, or None.
         min_score: see `Detector`.
         opened: closes the models; the stages take it over.
@@ -89,7 +91,7 @@ def stages_of(
         classifier = GPUExpressionClassifier(second, frames)
         opened.callback(classifier.close)
     return Stages(
-        detector or Detector(first, min_score),
+        detector or (Detector(first, min_score) if first is not None else HaarDetector()),
         classifier or (ExpressionClassifier(second) if second is not None else None),
         opened.pop_all().close,
         frames is None,

@@ -23,12 +23,12 @@ MAY_IMPORT = {
 LAYERS = [
     {"errors"},
     {"types", "model", "timing", "outputs"},
-    {"engine_file"},
+    {"engine_file", "tracing"},
     {"geometry", "preprocess", "draw", "progress", "scheduler", "smoothing", "cuts"},
     {"cuda"},
     {"tensorrt"},
     {"backends", "sources", "tracking", "sinks"},
-    {"detector", "classifier", "background"},
+    {"detector", "classifier", "background", "haar"},
     {"gpu"},
     {"config"},
     {"stages"},
@@ -98,6 +98,17 @@ def test_help_imports_no_library() -> None:
     assert not loaded_after(code) & (HEAVY | {"numpy", "cv2", "lap", "openvino", "rich"})
 
 
+def test_the_benchmarks_help_imports_no_library() -> None:
+    code = "from fer_edge.benchmarks.cli import build_parser; build_parser().format_help()"
+    assert not loaded_after(code) & (HEAVY | {"numpy", "cv2", "openvino", "rich", "matplotlib"})
+
+
+def test_no_benchmark_hides_a_module_of_python() -> None:
+    # `python benchmarks/script.py` looks for modules there first.
+    names = {path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")} - {"__init__"}
+    assert not names & sys.stdlib_module_names
+
+
 def test_a_run_never_imports_tensorflow() -> None:
     code = (
         "from fer_edge.engine.cli import main\nassert main(['--max-frames', '3', '--quiet']) == 0"
@@ -105,6 +116,16 @@ def test_a_run_never_imports_tensorflow() -> None:
     loaded = loaded_after(code)
     assert "cv2" in loaded
     assert not loaded & HEAVY
+
+
+def test_a_benchmark_without_baseline_never_imports_tensorflow() -> None:
+    code = (
+        "from fer_edge.benchmarks.cli import main\n"
+        "assert main(['detect', '--size', '160x120', '--frames', '10', '--quiet']) == 0"
+    )
+    loaded = loaded_after(code)
+    assert "openvino" in loaded
+    assert not loaded & (HEAVY | {"matplotlib"})
 
 
 def test_every_package_is_listed_for_the_wheel() -> None:

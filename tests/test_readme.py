@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fer_edge.benchmarks.cli import build_parser as bench_parser
 from fer_edge.convert.cli import build_parser as convert_parser
 from fer_edge.engine.cli import build_parser as run_parser
 from fer_edge.engine.sinks.records import SCHEMA
@@ -23,11 +24,17 @@ from .convert.ssd_graph import Recipe, write_ssd
 from .models.tiny_faces import shades
 
 README = (REPOSITORY / "README.md").read_text()
-PARSERS = {"fer-run": run_parser, "fer-convert": convert_parser, "fer-train": train_parser}
+PARSERS = {
+    "fer-run": run_parser,
+    "fer-convert": convert_parser,
+    "fer-train": train_parser,
+    "fer-bench": bench_parser,
+}
 MODULES = {
     "fer-run": "fer_edge.engine.cli",
     "fer-convert": "fer_edge.convert.cli",
     "fer-train": "fer_edge.models.cli",
+    "fer-bench": "fer_edge.benchmarks.cli",
 }
 # What no test machine has. Their options are still checked.
 NEEDS = {"--camera": "a camera", "rtsp://": "an RTSP camera"}
@@ -96,6 +103,8 @@ def shortened(words: list[str]) -> list[str]:
     """What makes a long command short and shows as much."""
     if words[0] == "fer-run" and not {"--source", "--list-backends"} & set(words):
         return ["--max-frames", "10"]
+    if words[0] == "fer-bench" and words[1] in ("run", "soak"):
+        return ["--frames", "10"]
     if words[0] == "fer-train" and words[1] in ("fit", "finetune"):
         return ["--epochs", "1", "--batch-size", "8"]
     return []

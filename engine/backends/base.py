@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..model import ModelFacts
 from ..preprocess import face_inputs, network_input
+from ..tracing import span
 from ..types import Boxes, Floats, Image
 
 
@@ -51,7 +52,10 @@ class Backend(ABC):
         A backend that resizes or scales faster than `network_input` does so here.
         """
         facts = self.facts.input
-        return self.infer({facts.name: network_input(image, facts)})
+        with span("preprocess"):
+            pixels = network_input(image, facts)
+        with span("detect"):
+            return self.infer({facts.name: pixels})
 
     def infer_faces(self, image: Image, boxes: Boxes) -> dict[str, Floats]:
         """Run an expression model on the faces of a frame; returns as `infer` does.
@@ -62,7 +66,10 @@ class Backend(ABC):
         """
         facts, expression = self.facts.input, self.facts.expression
         assert expression is not None, "only expression models see faces"
-        return self.infer({facts.name: face_inputs(image, boxes, facts, expression.crop_scale)})
+        with span("crop"):
+            faces = face_inputs(image, boxes, facts, expression.crop_scale)
+        with span("classify"):
+            return self.infer({facts.name: faces})
 
     @abstractmethod
     def close(self) -> None:

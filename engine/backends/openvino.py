@@ -13,6 +13,7 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 from ..errors import BadInput
 from ..model import InputFacts, ModelFacts, read_facts
 from ..preprocess import network_pixels
+from ..tracing import span
 from ..types import Floats, Image
 from .base import Backend
 
@@ -51,7 +52,10 @@ class OpenVINOBackend(Backend):
 
     def infer_frame(self, image: Image) -> dict[str, Floats]:
         """Run a detector on a whole frame; see `Backend.infer_frame`."""
-        return _outputs(self._pixels, [network_pixels(image, self.facts.input, self._frame)])
+        with span("preprocess"):
+            pixels = network_pixels(image, self.facts.input, self._frame)
+        with span("detect"):
+            return _outputs(self._pixels, [pixels])
 
     def close(self) -> None:
         """Give the model's memory back; may be called twice."""

@@ -8,6 +8,7 @@ from ..backends.tensorrt import TensorRTBackend
 from ..classifier import ExpressionClassifier
 from ..cuda.launch import BgrFrame, face_squares, faces_launch
 from ..tensorrt.buffers import batches_of
+from ..tracing import span
 from ..types import Boxes, Floats, Image
 from .frames import FrameUploads
 from .inputs import kernel_precision
@@ -48,7 +49,7 @@ class GPUExpressionClassifier(ExpressionClassifier):
         squares = face_squares(boxes, self._facts.crop_scale)
         parts = batches_of(len(boxes), execution.least, execution.largest)
         rows: list[Floats] = []
-        with execution.device.current():
+        with execution.device.current(), span("classify"):
             with self._frames.frame(image, "classifier", execution.stream) as frame:
                 done = 0
                 for part, (count, _) in enumerate(parts, 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..backends.tensorrt import TensorRTBackend
 from ..cuda.launch import frame_launch
 from ..detector import Detector
+from ..tracing import span
 from ..types import Floats, Image
 from .frames import FrameUploads
 from .inputs import kernel_precision
@@ -31,7 +32,7 @@ class GPUDetector(Detector):
 
     def _outputs(self, image: Image) -> dict[str, Floats]:
         execution = self._execution
-        with execution.device.current():
+        with execution.device.current(), span("detect"):
             with self._frames.frame(image, "detector", execution.stream) as frame:
                 launch = frame_launch(frame, self._see, self._address, self._precision)
                 execution.device.launch(launch, execution.stream)

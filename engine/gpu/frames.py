@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ..cuda.device import Device
 from ..cuda.launch import BgrFrame
+from ..tracing import span
 from ..types import Image
 
 SLOTS = 2
@@ -114,6 +115,10 @@ class FrameUploads:
         return None
 
     def _upload(self, image: Image) -> _Slot:
+        with span("upload"):
+            return self._copied(image)
+
+    def _copied(self, image: Image) -> _Slot:
         # The older of the two: they take turns.
         slot = self._slots[self.count % SLOTS]
         self._make_room(slot, image.nbytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..draw import annotate
+from ..tracing import span
 from ..types import FrameResult
 from .base import PictureSink, Sink
 
@@ -21,7 +22,8 @@ class Annotated(Sink):
 
     def write(self, result: FrameResult) -> None:
         """Draw and show one result; see `Sink.write`."""
-        image = annotate(result.frame.image, result.faces, self._blur)
+        with span("draw"):
+            image = annotate(result.frame.image, result.faces, self._blur)
         self._sink.show(image, result.frame.time_s)
 
     def finish(self, complete: bool) -> None:

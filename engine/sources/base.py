@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from ..errors import FerError
+from ..tracing import span
 from ..types import Frame
 
 
@@ -77,6 +78,10 @@ class Feed(ABC):
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
 
+    def _decoded(self) -> Frame | None:
+        with span("decode"):
+            return self._reader.read()
+
     def stop(self) -> None:
         """End the iteration soon."""
         self._stopped.set()
@@ -98,7 +103,7 @@ class LosslessFeed(Feed):
 
     def __iter__(self) -> Iterator[Frame]:
         while not self._stopped.is_set():
-            frame = self._reader.read()
+            frame = self._decoded()
             if frame is None:
                 return
             self._captured += 1
@@ -148,7 +153,7 @@ class LiveFeed(Feed):
         started = perf_counter()
         error: FerError | None = None
         try:
-            while not self._stopped.is_set() and (frame := self._reader.read()) is not None:
+            while not self._stopped.is_set() and (frame := self._decoded()) is not None:
                 if self._paced:
                     self._stopped.wait(started + frame.time_s - perf_counter())
                 with self._changed:

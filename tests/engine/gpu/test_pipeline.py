@@ -23,6 +23,7 @@ from fer_edge.engine.gpu.detector import GPUDetector
 from fer_edge.engine.pipeline import Pipeline
 from fer_edge.engine.sources import open_source
 from fer_edge.engine.stages import open_stages
+from fer_edge.engine.tracing import record
 
 from ..conftest import write_engine
 from ..stand_in import Driver
@@ -80,6 +81,19 @@ def test_a_frame_goes_up_once_and_nothing_is_allocated_after_the_first(
     # Networks are replayed; survivors come back in one copy each.
     assert driver.count("execute") == 0
     assert driver.count("replay") == frames - 1 + 2
+
+
+def test_every_stage_on_the_gpu_is_traced(driver: Driver, config: PipelineConfig) -> None:
+    with Pipeline.from_config("demo", config) as pipeline, record() as recording:
+        results = iter(pipeline)
+        for _ in range(9):
+            next(results)
+        pipeline.stop()
+    names = [one.name for one in recording.spans]
+    counts = {name: names.count(name) for name in ("detect", "NMS", "classify", "frame")}
+    assert counts == {"detect": 3, "NMS": 3, "classify": 9, "frame": 9}
+    # One more is on its way.
+    assert names.count("upload") == 10
 
 
 def test_the_next_frame_is_on_its_way_while_one_is_worked_on(
