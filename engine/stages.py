@@ -34,7 +34,8 @@ class Stages:
         classifier: names expressions; None leaves them out.
         close: gives the models' memory back; may be called twice.
         detects_anywhere: whether the detector may run in another thread than the loop, on
-            frames of the past. On the GPU it may not: only the newest frames are there.
+            frames of the past. On the GPU it may not: only the newest frames are there, and an
+            engine belongs to the thread that opened it.
         feeding: makes the feed to iterate over out of the one that has the frames, which it
             then owns.
     """
@@ -94,7 +95,7 @@ def stages_of(
         detector or (Detector(first, min_score) if first is not None else HaarDetector()),
         classifier or (ExpressionClassifier(second) if second is not None else None),
         opened.pop_all().close,
-        frames is None,
+        not isinstance(first, TensorRTBackend),
         # Without the classifier there, most frames never go to the GPU.
         _uploading(frames) if frames is not None and classifier is not None else _as_it_is,
     )
