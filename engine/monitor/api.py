@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from ..errors import BackendUnavailable, FerError, InputNotFound
+from ..errors import BackendUnavailable, BadInput, FerError, InputNotFound
 from ..redaction import redacted
 from . import schemas
 from .metrics import exposition
@@ -18,7 +18,8 @@ from .monitor import Monitor
 
 PREFIX = "/api/v1"
 _PROBLEM: dict[str, Any] = {"model": schemas.Problem}
-REFUSED: dict[int | str, dict[str, Any]] = {400: _PROBLEM}
+REFUSED: dict[int | str, dict[str, Any]] = {409: _PROBLEM}
+FORBIDDEN: dict[int | str, dict[str, Any]] = {403: _PROBLEM}
 UNKNOWN: dict[int | str, dict[str, Any]] = {404: _PROBLEM}
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of a source")]
 
@@ -56,7 +57,7 @@ def _state_router(monitor: Monitor) -> APIRouter:
         """The settings in force."""
         return settings_of(monitor)
 
-    @router.patch("/settings", responses=REFUSED)
+    @router.patch("/settings")
     def change_settings(change: schemas.SettingsChange) -> schemas.Settings:
         """Change settings, from the next frame on."""
         values = change.model_dump(exclude_none=True)
@@ -81,10 +82,14 @@ def _source_router(monitor: Monitor) -> APIRouter:
         """Every source and how it is doing."""
         return [schemas.Source(**asdict(status)) for status in monitor.streams.sources]
 
-    @router.post("/sources", status_code=201, responses=REFUSED)
+    @router.post("/sources", status_code=201, responses=REFUSED | FORBIDDEN)
     def add(new: schemas.NewSource) -> schemas.Source:
-        """Add a source and start it."""
-        return _source(monitor, monitor.add(new.uri))
+        """Add a source and start it; 403 for one that the page may not open."""
+        try:
+            uri = monitor.media.allowed(new.uri)
+        except BadInput as error:
+            raise HTTPException(403, str(error)) from error
+        return _source(monitor, monitor.add(uri))
 
     @router.delete("/sources/{source}", status_code=204, responses=REFUSED | UNKNOWN)
     def remove(source: Number) -> None:
@@ -173,7 +178,7 @@ def _source(monitor: Monitor, source: int) -> schemas.Source:
 
 def _problem(request: Request, error: Exception) -> JSONResponse:
     """One line for every expected failure."""
-    status = 400
+    status = 409
     if isinstance(error, InputNotFound):
         status = 404
     elif isinstance(error, BackendUnavailable):

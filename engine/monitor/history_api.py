@@ -34,7 +34,7 @@ def add_history_api(app: FastAPI, history: HistoryQueries) -> None:
         """The days with history, newest first."""
         return history.days()
 
-    @router.get("/day", responses={400: _PROBLEM})
+    @router.get("/day", responses=UNKNOWN)
     def day(day: Date) -> schemas.Day:
         """Expression shares by hour, and the sessions of a day."""
         start, end = day_bounds(_checked(day))
@@ -59,7 +59,7 @@ def add_history_api(app: FastAPI, history: HistoryQueries) -> None:
         response_class=Response,
         responses={
             200: {"content": {"text/csv": {}, "application/vnd.apache.parquet": {}}},
-            400: _PROBLEM,
+            404: _PROBLEM,
             501: _PROBLEM,
         },
     )
@@ -108,5 +108,5 @@ def csv_lines(rows: Iterable[Row], labels: tuple[str, ...]) -> Iterator[str]:
 
 def _checked(day: date) -> date:
     if not _FIRST <= day <= _LAST:
-        raise HTTPException(400, f"{day} is outside {_FIRST} to {_LAST}")
+        raise HTTPException(404, f"{day} is outside {_FIRST} to {_LAST}")
     return day

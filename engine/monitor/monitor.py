@@ -116,13 +116,13 @@ class Monitor:
         self._seconds.add(time.time(), result.source, result.run, result.result.faces)
 
     def add(self, uri: str) -> int:
-        """Add a source that the page may open; returns its number.
+        """Add a source and start it; returns its number. The caller asks `media` first.
 
         Raises:
-            BadInput: it may not, or the run writes its sources to files.
+            BadInput: there are too many, or the run writes its source to files.
         """
         self._check_free()
-        return self.streams.add(self.media.allowed(uri))
+        return self.streams.add(uri)
 
     def remove(self, source: int) -> None:
         """Remove a source; InputNotFound where there is none of that number."""

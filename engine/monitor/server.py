@@ -54,9 +54,13 @@ def listen(options: MonitorOptions) -> socket.socket:
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(MAX_CONNECTIONS)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(MAX_CONNECTIONS)
+        except BaseException:
+            listening.close()
+            raise
     except OSError as error:
         raise BadInput(
             f"--serve {where}: cannot listen there ({error.strerror}); choose another port"
