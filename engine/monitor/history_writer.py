@@ -50,6 +50,11 @@ class HistoryWriter:
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Batches that are not on disk yet."""
+        return self._queue.qsize()
+
     def submit(self, seconds: list[tuple[str, SourceSecond]]) -> None:
         """Take seconds with the names of their sources; they are on disk soon."""
         while True:

@@ -17,6 +17,7 @@ export class PictureSocket {
     this.closed = false;
     this.roundTripMs = 0;
     this.lastEcho = null;
+    this.drawn = 0;
     this.open();
   }
 
@@ -45,11 +46,17 @@ export class PictureSocket {
     const jpeg = new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" });
     const bitmap = await createImageBitmap(jpeg);
     if (this.closed) return;
+    // Two pictures are decoded at a time, and the later one may be ready first.
+    if (header.number > this.drawn) this.show(header, bitmap, received);
+    bitmap.close();
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(String(performance.now()));
+  }
+
+  show(header, bitmap, received) {
+    this.drawn = header.number;
     // The whole round trip: at least as long as the way here.
     header.shown_ms = header.age_ms + this.roundTripMs + performance.now() - received;
     this.draw(header, bitmap);
-    bitmap.close();
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(String(performance.now()));
   }
 
   close() {

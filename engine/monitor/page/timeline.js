@@ -43,12 +43,13 @@ function draw(end, face, labels) {
   for (const [time, second] of seconds) {
     const seen = second.faces.find((one) => one.face === face);
     if (!seen) continue;
-    const left = width - (end - time + 1) * column;
+    const left = Math.round(width - (end - time + 1) * column);
+    const wide = Math.round(width - (end - time) * column) - left;
     let top = height;
     for (const label of labels) {
       const tall = (seen.probabilities[label] ?? 0) * height;
       context.fillStyle = expressionColour(label);
-      context.fillRect(left, top - tall, column + 0.5, tall);
+      context.fillRect(left, top - tall, wide, tall);
       top -= tall;
     }
   }
