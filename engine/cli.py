@@ -117,7 +117,9 @@ def _add_monitor_options(parser: argparse.ArgumentParser) -> None:
         "--serve", metavar="[HOST:]PORT", help="a page and an API; HOST is 127.0.0.1 by default"
     )
     monitor.add_argument(
-        "--token", help="what every request must know; made and printed where HOST needs one"
+        "--token",
+        help="what every request must know, or FER_EDGE_TOKEN in the environment; made and "
+        "printed where HOST needs one",
     )
     monitor.add_argument(
         "--media",

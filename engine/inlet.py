@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
 
-from .errors import FerError
+from .errors import FerError, SourceFailed
 from .sources import Delivery, Reader, SourceInfo, open_reader
 from .types import Frame
 
@@ -124,6 +124,13 @@ class Inlet:
                 self._become("stopped")
             self._arrived.notify_all()
 
+    def abandon(self, message: str) -> None:
+        """Stop for good and say why: its frames cannot be processed."""
+        self.stop()
+        with self._arrived:
+            self.message = message
+            self._become("failed")
+
     def join(self, timeout_s: float) -> None:
         """Wait for the thread to end, but not for ever: drivers may hang."""
         self._thread.join(timeout_s)
@@ -176,6 +183,11 @@ class Inlet:
             frame = reader.read()
             if frame is None:
                 return
+            if frame.image.ndim != 3 or frame.image.shape[2] != 3 or not frame.image.size:
+                raise SourceFailed(
+                    f"{reader.info.name}: gives frames of shape {frame.image.shape}; "
+                    "expected height, width and three colours"
+                )
             if paced:
                 self._stopped.wait(max(0.0, started_s + frame.time_s - perf_counter()))
             if first:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,8 @@ from .types import Boxes, Detections, Face, FrameResult, Image
 
 MAX_SOURCES = 16
 FPS_OVER_S = 2.0
+
+log = logging.getLogger("fer_edge")
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ class Streams:
         while not self._stopped and (self.endless or not self._over):
             config = self._config
             located = [lane.locate(a, self._detector, config) for lane, a in self._gather()]
-            yield from self._classify(located)
+            yield from self._classify([pair for pair in located if pair is not None])
 
     @property
     def _over(self) -> bool:
@@ -299,11 +302,16 @@ class _Lane:
 
     def locate(
         self, arrival: Arrival, detector: Detector, config: PipelineConfig
-    ) -> tuple[_Lane, StreamResult]:
-        """Find the faces of a frame, without expressions."""
+    ) -> tuple[_Lane, StreamResult] | None:
+        """Find the faces of a frame, without expressions; None for one that is no picture."""
         pipeline, watched = self._stages(detector, config)
         started_s = perf_counter()
-        result = pipeline.process(arrival.frame)
+        try:
+            result = pipeline.process(arrival.frame)
+        except Exception as error:  # one source's pictures must not be the end of the others
+            log.exception("source %d failed", self.id)
+            self.inlet.abandon(f"its frames cannot be processed ({error})")
+            return None
         spent_s, detect_s = perf_counter() - started_s, watched.spent_s
         track_s = spent_s - (detect_s or 0.0)
         return self, StreamResult(self.id, self.run, result, arrival.captured_s, detect_s, track_s)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -43,7 +45,8 @@ def options_from(args: argparse.Namespace) -> MonitorOptions:
         BadInput: a value of another form or outside its range.
     """
     host, port = parse_address(args.serve)
-    token = args.token
+    # A command line can be read by every user of the machine; the environment cannot.
+    token = args.token or os.environ.get("FER_EDGE_TOKEN") or None
     if token is None and not is_loopback(host):
         token = make_token()
     return MonitorOptions(
@@ -169,7 +172,9 @@ class _Opener:
 
 
 def _welcome(options: MonitorOptions, port: int) -> None:
-    host = f"[{options.host}]" if ":" in options.host else options.host
+    # Every address of the machine is none to go to.
+    named = socket.gethostname() if options.host in ("0.0.0.0", "::") else options.host
+    host = f"[{named}]" if ":" in named else named
     query = f"/?token={options.token}" if options.token else "/"
     print(f"monitor at http://{host}:{port}{query}", file=sys.stderr, flush=True)
     notify("READY=1")

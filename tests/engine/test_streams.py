@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fer_edge.engine.backends import FakeBackend
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.detector import Detector
@@ -18,7 +20,7 @@ from fer_edge.engine.sources.base import SourceInfo
 from fer_edge.engine.streams import MAX_SOURCES, StreamResult, Streams
 from fer_edge.engine.types import Frame
 
-from .scripted import Found, fake_detector, fake_expression
+from .scripted import Found, detector_facts, fake_detector, fake_expression
 
 FACE: Found = [((0.2, 0.2, 0.6, 0.5), 0.9)]
 TWO: Found = [*FACE, ((0.6, 0.7, 0.9, 0.9), 0.4)]
@@ -131,6 +133,52 @@ def test_a_failing_source_says_so_and_leaves_the_others_alone() -> None:
     assert (bad.state, bad.message) == ("failed", "bad: broke")
     assert (missing.state, missing.message) == ("failed", "missing: not there")
     assert (good.state, good.message) == ("ended", "")
+
+
+class Broken(Numbered):
+    """Gives pictures without colour channels, as a faulty driver may."""
+
+    def read(self) -> Frame | None:
+        frame = super().read()
+        return frame and Frame(frame.image[..., 0], frame.index, frame.time_s)
+
+
+def test_a_source_of_broken_pictures_leaves_the_others_alone() -> None:
+    readers: dict[str, list[Reader]] = {"good": [Numbered("good", 20)], "bad": [Broken("bad", 20)]}
+    with streams_of(readers) as streams:
+        for name in readers:
+            streams.add(name)
+        counts = Counter(result.source for result in streams)
+        good, bad = streams.sources
+    assert counts == {1: 20}
+    assert good.state == "ended"
+    assert bad.state == "failed"
+    assert "bad: gives frames of shape (48, 64)" in bad.message
+
+
+def test_a_source_that_the_networks_fail_on_leaves_the_others_alone() -> None:
+    def find(call: int, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if inputs["image"].max() > 0:
+            raise ValueError("too bright")
+        return fake_detector(lambda _: FACE).infer(inputs)
+
+    readers: dict[str, list[Reader]] = {
+        "dark": [Numbered("dark", 100)],
+        "bright": [Numbered("bright", 200)],
+    }
+    with streams_of(readers) as streams:
+        streams._detector = Detector(FakeBackend(find, detector_facts()))
+        for name in readers:
+            streams.add(name)
+        counts = Counter(result.source for result in streams)
+        dark, bright = streams.sources
+    # 127.5 is where the scaled pixels become positive.
+    assert counts == {1: 100, 2: 127 // 5 * 5 + 5}
+    assert dark.state == "ended"
+    assert (bright.state, bright.message) == (
+        "failed",
+        "its frames cannot be processed (too bright)",
+    )
 
 
 def test_a_live_source_is_opened_again_and_its_frames_go_on(

@@ -86,7 +86,7 @@ def test_an_open_address_makes_and_prints_a_token(tmp_path: Path) -> None:
     assert process.stderr is not None
     try:
         line = process.stderr.readline()
-        found = re.search(r"http://0\.0\.0\.0:(\d+)/\?token=([\w-]{32})$", line)
+        found = re.search(r"http://[\w.-]+:(\d+)/\?token=([\w-]{32})$", line)
         assert found, line
         with httpx.Client(base_url=f"http://127.0.0.1:{found[1]}", trust_env=False) as client:
             assert client.get("/api/v1/state").status_code == 401
