@@ -19,7 +19,7 @@ function write() {
   const labels = [...new Set(day.shares.map((share) => share.expression ?? ""))].sort();
   const total = sum(day.shares.map((share) => share.seconds));
   byId("summary").textContent = t("day_summary", {
-    minutes: Math.round(total / 60), sessions: day.sessions.length,
+    minutes: minutesText(total), sessions: day.sessions.length,
     shares: sharesText(countBy(day.shares, (share) => share.expression ?? "")),
   });
   byId("legend").replaceChildren(...labels.map(legendOf));
@@ -32,6 +32,7 @@ function write() {
   }
 }
 
+const minutesText = (seconds) => (seconds < 600 ? (seconds / 60).toFixed(1) : Math.round(seconds / 60));
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 const nameOf = (label) => (label ? expressionName(label) : t("unclassified"));
 
@@ -73,12 +74,15 @@ function drawHours(labels) {
   canvas.width = canvas.clientWidth * dpr;
   canvas.height = canvas.clientHeight * dpr;
   const context = canvas.getContext("2d");
-  const [foot, head] = [22 * dpr, 6 * dpr];
+  const [foot, head] = [22 * dpr, 18 * dpr];
   const height = canvas.height - foot - head;
   const all = hours();
   const most = Math.max(1, ...all.map((hour) => sum(hour.shares.map((share) => share.seconds))));
   const column = canvas.width / all.length;
   context.font = `${12 * dpr}px system-ui, sans-serif`;
+  context.textAlign = "left";
+  context.fillStyle = colour("dim");
+  context.fillText(t("minutes", { minutes: minutesText(most) }), 0, head - 6 * dpr);
   context.textAlign = "center";
   all.forEach((hour, index) => {
     let top = head + height;
