@@ -139,7 +139,7 @@ def main() -> None:
             client.kill()
             client.wait()
     settled = found[len(found) // 5 :]
-    growth = settled[-1] - settled[0]
+    growth = max(settled) - settled[0]
     print(
         f"{status.processed} frames in {spent:.0f} s ({status.processed / spent:.0f} fps), "
         f"{status.dropped} dropped; grew by {growth:+.1f} MB after the first fifth"

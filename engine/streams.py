@@ -6,13 +6,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 
-from .backends import open_backend
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .detector import Detector
@@ -23,6 +21,7 @@ from .redaction import redacted
 from .scheduler import Schedule
 from .sources import Reader, SourceInfo, open_reader
 from .sources.base import LosslessFeed
+from .stages import open_stages
 from .tracking import open_tracker
 from .types import Boxes, Detections, Face, FrameResult, Image
 
@@ -139,14 +138,9 @@ class Streams:
         Raises:
             FerError: a file or backend is missing or unusable.
         """
-        with ExitStack() as opened:
-            detector = opened.enter_context(open_backend(config.detector_path, config.backend))
-            classifier = None
-            if config.classify:
-                second = open_backend(config.expression_path, config.backend)
-                classifier = ExpressionClassifier(opened.enter_context(second))
-            # Scores are filtered frame by frame, so that the bound can change.
-            return cls(Detector(detector), classifier, config, opened.pop_all().close, opener)
+        # Scores are filtered frame by frame, so that the bound can change.
+        stages = open_stages(replace(config, min_score=0.0))
+        return cls(stages.detector, stages.classifier, config, stages.close, opener)
 
     @property
     def labels(self) -> tuple[str, ...]:
