@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -16,6 +18,9 @@ from .types import Boxes, Detections, Floats, Image
 # little to be suppressed by it, and sometimes with a better score.
 FACE_ASPECT = (0.4, 1.5)
 ANY_ASPECT = (0.0, float("inf"))
+
+FindFaces = Callable[[Image], Detections]
+"""What a detector is to the pipeline: a BGR uint8 frame `(h, w, 3)` in, its faces out."""
 
 
 class Detector:

@@ -14,7 +14,7 @@ from .background import BackgroundDetector
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .cuts import CutDetector
-from .detector import Detector
+from .detector import FindFaces
 from .scheduler import Schedule, Situation
 from .smoothing import ExpressionSmoother
 from .sources import Feed, open_source
@@ -45,7 +45,7 @@ class Pipeline:
     def __init__(
         self,
         source: Feed,
-        detector: Detector,
+        detector: FindFaces,
         tracker: FaceTracker,
         schedule: Schedule,
         classifier: ExpressionClassifier | None = None,

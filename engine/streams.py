@@ -11,14 +11,16 @@ from time import perf_counter
 
 import numpy as np
 
+from .background import BackgroundDetector
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
-from .detector import Detector
+from .detector import FindFaces
 from .errors import BadInput, InputNotFound
 from .inlet import Arrival, Inlet, State
 from .pipeline import Pipeline
 from .redaction import redacted
 from .scheduler import Schedule
+from .smoothing import ExpressionSmoother
 from .sources import Reader, SourceInfo, open_reader
 from .sources.base import LosslessFeed
 from .stages import open_stages
@@ -40,7 +42,8 @@ class StreamResult:
         run: how often the source was started before; ids of faces begin anew with each run.
         result: the frame and its faces.
         captured_s: when the frame was captured, in seconds of `time.perf_counter`.
-        detect_s: seconds spent on detection; None where the frame was tracked.
+        detect_s: seconds of the detection that came to its end with this frame, in it or beside
+            the loop; None where there was none.
         track_s: seconds spent on the frame besides detection and classification.
     """
 
@@ -102,6 +105,7 @@ class Streams:
         classifier: names expressions; None leaves them out.
         config: options of the sources' pipelines; models and backend are not read.
         close: gives the models' memory back.
+        detects_anywhere: whether the detector may run on threads of the sources' own.
         opener: opens a source; `open_reader` by default.
 
     Attributes:
@@ -111,18 +115,21 @@ class Streams:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: FindFaces,
         classifier: ExpressionClassifier | None,
         config: PipelineConfig,
         close: Callable[[], None] = lambda: None,
+        detects_anywhere: bool = True,
         opener: Callable[[str], Reader] = open_reader,
     ) -> None:
-        self._detector = detector
+        self._detector = _Shared(detector, detects_anywhere)
         self._classifier = classifier
         self._config = config
         self._close = close
         self._opener = opener
         self._lanes: tuple[_Lane, ...] = ()
+        # Left to the thread of the loop, which may be using them.
+        self._removed: deque[_Lane] = deque()
         self._last_id = 0
         self._arrived = threading.Condition()
         self._stopped = False
@@ -140,7 +147,14 @@ class Streams:
         """
         # Scores are filtered frame by frame, so that the bound can change.
         stages = open_stages(replace(config, min_score=0.0))
-        return cls(stages.detector, stages.classifier, config, stages.close, opener)
+        return cls(
+            stages.detector,
+            stages.classifier,
+            config,
+            stages.close,
+            stages.detects_anywhere,
+            opener,
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -181,6 +195,7 @@ class Streams:
         with self._arrived:
             self._lanes = tuple(other for other in self._lanes if other is not lane)
         lane.inlet.stop()
+        self._removed.append(lane)
 
     def start(self, source: int) -> None:
         """Go on after a pause; open the source anew after its end, a failure or `halt`."""
@@ -211,6 +226,8 @@ class Streams:
     def _gather(self) -> list[tuple[_Lane, Arrival]]:
         """The waiting frames; empty after a while without any."""
         self.beat_s = perf_counter()
+        while self._removed:
+            self._removed.popleft().close()
         with self._arrived:
             taken = self._take_all()
             if not taken:
@@ -244,8 +261,9 @@ class Streams:
         lanes, self._lanes = self._lanes, ()
         for lane in lanes:
             lane.inlet.stop()
-        for lane in lanes:
+        for lane in (*lanes, *self._removed):
             lane.inlet.join(2.0)
+            lane.close()
         self._close()
 
     def __enter__(self) -> Streams:
@@ -268,6 +286,9 @@ class _Lane:
     ) -> None:
         self.id = id_
         self.run = 0
+        self._pipeline: Pipeline | None = None
+        self._watched: _Watched | None = None
+        self._smoother: ExpressionSmoother | None = None
         self._uri = uri
         self._arrived = arrived
         self._opener = opener
@@ -275,9 +296,8 @@ class _Lane:
 
     def _begin(self, config: PipelineConfig) -> None:
         self.inlet = Inlet(self._uri, config.delivery, self._arrived, self._opener)
-        self._tracker = open_tracker(config.tracker)
-        self._pipeline: Pipeline | None = None
-        self._watched: _Watched | None = None
+        self._tracker = open_tracker(config.tracker, config.max_age_s)
+        # Made anew for the next frame.
         self._config: PipelineConfig | None = None
         self._times: deque[float] = deque()
         self._newest: StreamResult | None = None
@@ -295,9 +315,10 @@ class _Lane:
             self._begin(config)
 
     def locate(
-        self, arrival: Arrival, detector: Detector, config: PipelineConfig
+        self, arrival: Arrival, detector: _Shared, config: PipelineConfig
     ) -> tuple[_Lane, StreamResult] | None:
         """Find the faces of a frame, without expressions; None for one that is no picture."""
+        run = self.run
         pipeline, watched = self._stages(detector, config)
         started_s = perf_counter()
         try:
@@ -306,30 +327,36 @@ class _Lane:
             log.exception("source %d failed", self.id)
             self.inlet.abandon(f"its frames cannot be processed ({error})")
             return None
-        spent_s, detect_s = perf_counter() - started_s, watched.spent_s
-        track_s = spent_s - (detect_s or 0.0)
-        return self, StreamResult(self.id, self.run, result, arrival.captured_s, detect_s, track_s)
+        spent_s, (detect_s, beside) = perf_counter() - started_s, watched.take()
+        track_s = spent_s if beside else spent_s - (detect_s or 0.0)
+        return self, StreamResult(self.id, run, result, arrival.captured_s, detect_s, track_s)
 
     def finish(
         self, located: StreamResult, labels: tuple[str, ...], rows: np.ndarray
     ) -> StreamResult:
         """Give the faces their probabilities, and note how the frame went."""
+        result, smooth = located.result, rows
+        if self._smoother is not None:
+            ids = [face.track.id for face in result.faces]
+            smooth = self._smoother(ids, rows, result.frame.time_s)
         faces = tuple(
-            Face(face.track, dict(zip(labels, row.tolist(), strict=True)))
-            for face, row in zip(located.result.faces, rows, strict=True)
+            Face(face.track, _named(labels, row), _named(labels, alone))
+            for face, row, alone in zip(result.faces, smooth, rows, strict=True)
         )
-        done = replace(located, result=FrameResult(located.result.frame, faces))
+        done = replace(located, result=FrameResult(result.frame, faces))
         with self._arrived:
-            self._newest = done
-            if done.detect_s is not None:
-                self._detect_s = done.detect_s
-            else:
-                self._track_s = done.track_s
-            now_s = perf_counter()
-            self._age_s = now_s - done.captured_s
-            self._times.append(now_s)
-            self._forget_old_times()
+            self._note(done)
         return done
+
+    def _note(self, done: StreamResult) -> None:
+        self._newest = done
+        if done.detect_s is not None:
+            self._detect_s = done.detect_s
+        self._track_s = done.track_s
+        now_s = perf_counter()
+        self._age_s = now_s - done.captured_s
+        self._times.append(now_s)
+        self._forget_old_times()
 
     def status(self) -> SourceStatus:
         with self._arrived:
@@ -365,41 +392,72 @@ class _Lane:
         while self._times and self._times[0] < oldest:
             self._times.popleft()
 
-    def _stages(self, detector: Detector, config: PipelineConfig) -> tuple[Pipeline, _Watched]:
+    def _stages(self, detector: _Shared, config: PipelineConfig) -> tuple[Pipeline, _Watched]:
         """The lane's pipeline under the options in force; the tracker outlives a change."""
         if self._pipeline is None or self._watched is None or self._config is not config:
             assert self.inlet.info is not None, "frames come from open sources"
+            self.close()
+            info = self.inlet.info
             self._config = config
-            self._watched = _Watched(detector, config.min_score)
+            self._watched = watched = _Watched(detector, config.min_score)
+            self._smoother = None if info.stills else ExpressionSmoother(config.smooth_s)
+            beside = config.delivery != "lossless" and (config.delivery == "realtime" or info.live)
+            if config.background is not None:
+                beside = config.background
+            beside = beside and not info.stills and detector.anywhere
             self._pipeline = Pipeline(
-                _Described(self.inlet.info),
-                self._watched,
+                _Described(info),
+                watched,
                 self._tracker,
                 Schedule(config.detect_every),
+                worker=BackgroundDetector(watched) if beside else None,
             )
-        self._watched.spent_s = None
         return self._pipeline, self._watched
 
+    def close(self) -> None:
+        """End the detection beside the loop; may be called twice, by the loop's thread."""
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
 
-class _Watched(Detector):
+
+class _Shared:
+    """The detector that all sources share, one frame at a time, whichever thread it is on."""
+
+    def __init__(self, detector: FindFaces, anywhere: bool) -> None:
+        self.anywhere = anywhere
+        self._detector = detector
+        self._one_at_a_time = threading.Lock()
+
+    def __call__(self, image: Image) -> Detections:
+        with self._one_at_a_time:
+            return self._detector(image)
+
+
+class _Watched:
     """A shared detector under one source's least score, and how long it took.
 
     Suppression works from the best score downwards, so that leaving out the low ones after
     it is the same as before it.
     """
 
-    def __init__(self, detector: Detector, min_score: float) -> None:
+    def __init__(self, detector: _Shared, min_score: float) -> None:
         self._shared = detector
         self._least = min_score
-        self.spent_s: float | None = None
+        self._spent: tuple[float, int] | None = None
 
     def __call__(self, image: Image) -> Detections:
         """Find the faces of a frame; see `Detector`."""
         started_s = perf_counter()
         found = self._shared(image)
         kept = found.scores > self._least
-        self.spent_s = perf_counter() - started_s
+        self._spent = (perf_counter() - started_s, threading.get_ident())
         return Detections(found.boxes[kept], found.scores[kept])
+
+    def take(self) -> tuple[float | None, bool]:
+        """Seconds of the last detection, once, and whether another thread made it."""
+        spent, self._spent = self._spent, None
+        return (None, False) if spent is None else (spent[0], spent[1] != threading.get_ident())
 
 
 class _Described(LosslessFeed):
@@ -410,6 +468,10 @@ class _Described(LosslessFeed):
 
     def close(self) -> None:
         """Do nothing: the inlet closes its reader."""
+
+
+def _named(labels: tuple[str, ...], row: np.ndarray) -> dict[str, float]:
+    return dict(zip(labels, row.tolist(), strict=True))
 
 
 def _view(result: FrameResult) -> tuple[Image, Boxes]:

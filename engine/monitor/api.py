@@ -163,6 +163,7 @@ def settings_of(monitor: Monitor) -> schemas.Settings:
     config, view = monitor.streams.config, monitor.view
     return schemas.Settings(
         detect_every=config.detect_every,
+        smooth_s=config.smooth_s,
         min_score=config.min_score,
         blur=view.blur,
         mirror=view.mirror,

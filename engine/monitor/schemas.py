@@ -53,7 +53,10 @@ class Message(BaseModel):
 class Settings(BaseModel):
     """What can be changed while it runs."""
 
-    detect_every: int = Field(description="frames from one detection to the next")
+    detect_every: int | Literal["auto"] = Field(
+        description="frames from one detection to the next, or as measured drift decides"
+    )
+    smooth_s: float = Field(description="time constant of the expressions in seconds, 0 for none")
     min_score: float = Field(description="least score of a face, 0-1")
     blur: bool = Field(description="hide faces in pictures")
     mirror: bool = Field(description="pictures left to right")
@@ -64,7 +67,8 @@ class SettingsChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    detect_every: Annotated[int, Field(ge=1, le=1000)] | None = None
+    detect_every: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] | None = None
+    smooth_s: Annotated[float, Field(ge=0, le=10)] | None = None
     min_score: Annotated[float, Field(ge=0, le=1)] | None = None
     blur: bool | None = None
     mirror: bool | None = None

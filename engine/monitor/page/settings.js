@@ -2,8 +2,9 @@
 
 import { ask, tell } from "./api.js";
 
-const NUMBERS = ["detect_every", "min_score"];
+const NUMBERS = ["detect_every", "smooth_s", "min_score"];
 const SWITCHES = ["blur", "mirror"];
+const valueOf = (name) => (field(name).value === "auto" ? "auto" : Number(field(name).value));
 const field = (id) => document.getElementById(id);
 
 /** Show the settings in force, but never over what somebody is typing. */
@@ -19,7 +20,7 @@ export function startSettings(refresh) {
   field("settings-close").addEventListener("click", () => dialog.close());
   field("settings-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const change = Object.fromEntries(NUMBERS.map((name) => [name, Number(field(name).value)]));
+    const change = Object.fromEntries(NUMBERS.map((name) => [name, valueOf(name)]));
     tell(async () => {
       await ask("settings", "PATCH", change);
       dialog.close();

@@ -111,7 +111,11 @@ def test_settings_change_in_part_and_check_themselves(
     client: httpx.Client, running: Running
 ) -> None:
     changed = client.patch("/api/v1/settings", json={"detect_every": 3, "mirror": True}).json()
-    assert changed == {"detect_every": 3, "min_score": 0.5, "blur": False, "mirror": True}
+    expected = {"detect_every": 3, "smooth_s": 0.3, "min_score": 0.5, "blur": False, "mirror": True}
+    assert changed == expected
+    assert client.patch("/api/v1/settings", json={"detect_every": "auto"}).is_success
+    assert running.streams.config.detect_every == "auto"
+    assert client.patch("/api/v1/settings", json={"detect_every": 3}).json() == expected
     assert running.streams.config.detect_every == 3
     for wrong in ({"detect_every": 0}, {"min_score": 2}, {"colour": 1}, {"blur": "perhaps"}, []):
         assert client.patch("/api/v1/settings", json=wrong).status_code == 422
@@ -123,11 +127,14 @@ def test_records_come_over_a_socket_as_in_jsonl(client: httpx.Client, running: R
     address = running.url.replace("http", "ws") + "/api/v1/records"
     with connect(address, proxy=None) as socket:
         source = client.post("/api/v1/sources", json={"uri": "demo"}).json()["source"]
-        records = [json.loads(socket.recv(10)) for _ in range(5)]
+        records = [json.loads(socket.recv(10))]
+        while len(records) < 5 or not records[-1]["faces"]:
+            records.append(json.loads(socket.recv(10)))
     assert {record["source"] for record in records} == {source}
-    assert [record["schema"] for record in records] == [1] * 5
-    assert records[0]["faces"][0]["expression"] == "happy"
-    assert records[0]["frame"] < records[4]["frame"]
+    assert {record["schema"] for record in records} == {1}
+    assert records[-1]["faces"][0]["expression"] == "happy"
+    frames = [record["frame"] for record in records]
+    assert frames == sorted(set(frames))
     client.delete(f"/api/v1/sources/{source}")
 
 
@@ -140,9 +147,10 @@ def test_metrics_can_be_scraped(client: httpx.Client) -> None:
             name: [s.value for s in family.samples if s.labels.get("source") == str(source)]
             for name, family in families.items()
         }
-        if not values["fer_frame_age_seconds"]:
+        # Detection runs beside the loop: the first frames have no face yet.
+        if values["fer_faces"] != [1.0]:
             return 0.0
-        assert values["fer_faces"] == [1.0]
+        assert values["fer_frame_age_seconds"][0] > 0
         assert values["fer_frames_captured"][0] >= values["fer_frames_processed"][0]
         return values["fer_frames_processed"][0]
 

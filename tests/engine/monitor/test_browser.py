@@ -140,11 +140,13 @@ def test_settings_change_while_it_runs(browser: Browser, running: Running) -> No
     with Visit(browser, running.url) as page:
         page.get_by_role("button", name="Settings").click()
         page.get_by_label("Detect every").fill("3")
+        page.get_by_label("Smooth expressions").fill("1.5")
         page.get_by_label("Least score").fill("0.95")
         page.get_by_role("button", name="Apply").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.get_by_text("No face in view.")).to_be_visible()
         assert running.streams.config.detect_every == 3
+        assert running.streams.config.smooth_s == 1.5
         page.get_by_role("button", name="Settings").click()
         page.get_by_label("Least score").fill("0.5")
         page.keyboard.press("Enter")
