@@ -30,7 +30,7 @@ MODULES = {
     "fer-train": "fer_edge.models.cli",
 }
 # What no test machine has. Their options are still checked.
-NEEDS = {"--camera": "a camera", "rtsp://": "an RTSP camera"}
+NEEDS = {"--camera": "a camera", "rtsp://": "an RTSP camera", "--serve": "somebody to end it"}
 
 
 def blocks(language: str) -> list[str]:
