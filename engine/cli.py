@@ -36,7 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--source",
         metavar="URI",
-        help="video, image, folder or glob of images, RTSP or HTTP URL, camera:N, or demo",
+        action="append",
+        help="video, image, folder or glob of images, RTSP or HTTP URL, camera:N, or demo; "
+        "several with --serve",
     )
     pace = source.add_mutually_exclusive_group()
     pace.add_argument(
@@ -113,7 +115,42 @@ def build_parser() -> argparse.ArgumentParser:
     out.add_argument("--blur", action="store_true", help="hide faces in --save and --show")
     out.add_argument("--quiet", action="store_true", help="no progress, no summary")
     out.add_argument("--version", action="store_true", help="print the version, and exit")
+    _add_monitor_options(parser)
     return parser
+
+
+def _add_monitor_options(parser: argparse.ArgumentParser) -> None:
+    monitor = parser.add_argument_group("live monitor (pip install 'fer-edge[monitor]')")
+    monitor.add_argument(
+        "--serve", metavar="[HOST:]PORT", help="a page and an API; HOST is 127.0.0.1 by default"
+    )
+    monitor.add_argument(
+        "--token",
+        help="what every request must know, or FER_EDGE_TOKEN in the environment; made and "
+        "printed where HOST needs one",
+    )
+    monitor.add_argument(
+        "--media",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="folder whose files the page may open; may be given again (default: ~/Videos)",
+    )
+    monitor.add_argument(
+        "--rules",
+        default="default",
+        metavar="TOML",
+        help="levels and rules: a file, or default, or driver",
+    )
+    monitor.add_argument(
+        "--data", type=Path, metavar="DIR", help="of the history (default: ~/.local/share/fer-edge)"
+    )
+    monitor.add_argument(
+        "--keep", default="30d", metavar="AGE", help="of the history: 12h, 7d, 4w (default: 30d)"
+    )
+    monitor.add_argument(
+        "--keep-size", default="500MB", metavar="SIZE", help="of the history (default: 500MB)"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,6 +174,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.max_frames is not None and args.max_frames < 1:
         raise BadInput(f"--max-frames {args.max_frames}: give 1 or more")
+    if not args.serve and len(args.source or ()) > 1:
+        raise BadInput("several sources need --serve; give one --source, or --serve 8080")
+    if args.serve and args.trace:
+        raise BadInput("--trace traces one source; leave out --serve")
     outputs = [path for path in (args.save, args.jsonl, args.csv, args.trace) if path]
     if len({path.absolute() for path in outputs}) < len(outputs):
         raise BadInput("two outputs have the same name; give each its own")

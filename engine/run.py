@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import FrameType
 
 from .config import PipelineConfig
@@ -32,13 +33,18 @@ def run(args: argparse.Namespace) -> int:
             are kept.
     """
     config = config_from(args)
+    if args.serve:
+        return _serve(args, config)
     with ExitStack() as stack:
         feed = stack.enter_context(open_source(_uri(args), config.delivery))
         pipeline = stack.enter_context(Pipeline.from_config(feed, config))
         stack.enter_context(_stopping(pipeline))
         total = _length(args.max_frames, feed.info.frame_count)
         with ExitStack() as outputs:
-            sinks = [outputs.enter_context(sink) for sink in _sinks(args, pipeline)]
+            sinks = [
+                outputs.enter_context(sink)
+                for sink in _sinks(args, pipeline.labels, feed.info.fps, pipeline.stop)
+            ]
             progress = outputs.enter_context(open_progress(feed.info.name, total, args.quiet))
             with trace_file(args.trace):
                 clock, faces, failure = _loop(pipeline, sinks, progress, args.max_frames)
@@ -72,22 +78,33 @@ def _loop(
     return clock, faces, None
 
 
-def _sinks(args: argparse.Namespace, pipeline: Pipeline) -> Iterator[Sink]:
+def _serve(args: argparse.Namespace, config: PipelineConfig) -> int:
+    """Hand the run to the monitor, with the outputs that were asked for."""
+    from .monitor.serve import serve
+
+    wanted = args.jsonl or args.csv or args.save or args.show
+    uris = [f"camera:{args.camera}"] if args.camera is not None else args.source or []
+    return serve(args, uris, config, partial(_sinks, args) if wanted else None)
+
+
+def _sinks(
+    args: argparse.Namespace, labels: tuple[str, ...], fps: float, stop: Callable[[], None]
+) -> Iterator[Sink]:
     """Open the outputs one by one, so that the caller can close those that did open."""
     if args.jsonl:
         yield JSONLines(args.jsonl, args.raw)
     if args.csv:
-        yield CSV(args.csv, pipeline.labels)
+        yield CSV(args.csv, labels)
     if args.save:
-        yield Annotated(VideoSink(args.save, pipeline.source.info.fps), args.blur)
+        yield Annotated(VideoSink(args.save, fps), args.blur)
     if args.show:
-        yield Annotated(open_window(pipeline.stop), args.blur)
+        yield Annotated(open_window(stop), args.blur)
 
 
 def _uri(args: argparse.Namespace) -> str:
     if args.camera is not None:
         return f"camera:{args.camera}"
-    return "demo" if args.source is None else str(args.source)
+    return str(args.source[0]) if args.source else "demo"
 
 
 def _length(max_frames: int | None, frame_count: int | None) -> int | None:

@@ -22,17 +22,19 @@ MAY_IMPORT = {
 # Inside the engine: a module may only import from layers below its own.
 LAYERS = [
     {"errors"},
-    {"types", "model", "timing", "outputs"},
+    {"types", "model", "timing", "outputs", "redaction"},
     {"engine_file", "tracing"},
     {"geometry", "preprocess", "draw", "progress", "scheduler", "smoothing", "cuts"},
     {"cuda"},
     {"tensorrt"},
     {"backends", "sources", "tracking", "sinks"},
-    {"detector", "classifier", "background", "haar"},
+    {"detector", "classifier", "background", "haar", "inlet"},
     {"gpu"},
     {"config"},
     {"stages"},
     {"pipeline"},
+    {"streams"},
+    {"monitor"},
     {"run"},
     {"cli"},
 ]

@@ -37,7 +37,7 @@ MODULES = {
     "fer-bench": "fer_edge.benchmarks.cli",
 }
 # What no test machine has. Their options are still checked.
-NEEDS = {"--camera": "a camera", "rtsp://": "an RTSP camera"}
+NEEDS = {"--camera": "a camera", "rtsp://": "an RTSP camera", "--serve": "somebody to end it"}
 
 
 def blocks(language: str) -> list[str]:

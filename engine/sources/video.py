@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +11,7 @@ from typing import cast
 import cv2
 
 from ..errors import BadInput, InputNotFound, SourceFailed
+from ..redaction import redacted
 from ..types import Frame, Image
 from .base import Reader, SourceInfo
 
@@ -134,7 +134,7 @@ def open_url(url: str) -> Recording | Stream:
     Raises:
         InputNotFound: nothing that can be decoded answers at the URL in 5 seconds.
     """
-    name = without_credentials(url)
+    name = redacted(url)
     limits = [
         *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS),
         *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS),
@@ -167,11 +167,6 @@ class _Clocked:
         frame = Frame(image, self._index, now - self._started)
         self._index += 1
         return frame
-
-
-def without_credentials(url: str) -> str:
-    """Return the URL with user and password left out, fit for logs and errors."""
-    return re.sub(r"://[^/?#]*@", "://", url)
 
 
 def _grab(capture: cv2.VideoCapture) -> Image | None:

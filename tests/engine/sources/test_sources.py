@@ -15,7 +15,6 @@ from fer_edge.engine.errors import BadInput, InputNotFound, SourceFailed
 from fer_edge.engine.sources import open_reader, open_source
 from fer_edge.engine.sources.base import LiveFeed, Reader, SourceInfo
 from fer_edge.engine.sources.demo import FRAMES, demo_face_box
-from fer_edge.engine.sources.video import without_credentials
 from fer_edge.engine.types import Frame
 
 
@@ -234,8 +233,3 @@ def test_a_video_that_breaks_off_gives_what_it_has_and_says_so(tmp_path: Path) -
         for frame in feed:
             seen.append(frame.index)
     assert 0 < len(seen) < 24
-
-
-def test_credentials_are_left_out_of_names() -> None:
-    assert without_credentials("rtsp://me:pa@ss@host/x?a=b@c") == "rtsp://host/x?a=b@c"
-    assert without_credentials("http://host/x@y") == "http://host/x@y"

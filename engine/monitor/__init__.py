@@ -1,0 +1,1 @@
+"""The live monitor: a page, an API and a history for a box without a screen."""
