@@ -35,7 +35,7 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     if len(intervals) > 1:
         _per_face(figure.add_subplot(grid[-1, 1]), report.get("speed", []))
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=len(labels), frameon=False)
+    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), frameon=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
