@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from .affine import fold_affine
-from .dense import absorb_flatten
+from .dense import absorb_flatten, convolve_pooled
 from .prelu import restore_prelu
 from .reshapes import drop_reshapes, fix_reshapes
 from .scaling import peel_input_scaling
@@ -18,6 +18,7 @@ from .transposes import sink_transposes
 __all__ = [
     "absorb_flatten",
     "clean_up",
+    "convolve_pooled",
     "drop_reshapes",
     "fix_reshapes",
     "fold_affine",
@@ -39,6 +40,7 @@ def clean_up(model: Any) -> None:
     drop_reshapes(model.graph)
     sink_transposes(model.graph)
     absorb_flatten(model.graph)
+    convolve_pooled(model.graph)
     restore_prelu(model.graph)
     fold_affine(model.graph)
     _forget_shapes(model.graph)

@@ -1,12 +1,13 @@
-"""A map in NHWC order, flattened into a dense layer: the order moves into the weights."""
+"""Dense layers: the order of a flattened map in their weights, or as the convolutions they are."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 
-from .editing import add_constant, array_of, only_user
+from .editing import add_constant, array_of, only_user, rank_of
 from .transposes import permutation
 
 
@@ -48,3 +49,36 @@ def absorb_flatten(graph: Any) -> int:
         dense.replace_input_with(1, moved)
         absorbed += 1
     return absorbed
+
+
+def convolve_pooled(graph: Any) -> int:
+    """Turn a MatMul of globally pooled maps into a 1x1 Conv before the Squeeze; returns how many.
+
+    TensorRT-RTX has no matrix product in fp32 for Turing, and convolutions it has.
+    """
+    turned = 0
+    for squeeze in list(graph):
+        if squeeze.op_type != "Squeeze" or squeeze.inputs[0].producer() is None:
+            continue
+        maps = squeeze.inputs[0]
+        dense = only_user(squeeze.outputs[0])
+        if maps.producer().op_type != "GlobalAveragePool" or rank_of(maps) != 4:
+            continue
+        if rank_of(squeeze.outputs[0]) != 2 or dense is None or dense.op_type != "MatMul":
+            continue
+        weights = array_of(dense.inputs[1])
+        if dense.inputs[0] is not squeeze.outputs[0] or weights is None or weights.ndim != 2:
+            continue
+        kernel = add_constant(graph, f"{dense.inputs[1].name}_1x1", weights.T[:, :, None, None])
+        convolution = ir.node("Conv", [maps, kernel], {"kernel_shape": [1, 1]}, name=dense.name)
+        graph.insert_before(squeeze, convolution)
+        squeeze.replace_input_with(0, convolution.outputs[0])
+        # The answers come out of the Squeeze now, under the name that they had.
+        answers, rows = dense.outputs[0], squeeze.outputs[0]
+        graph.remove(dense)
+        rows.shape, rows.type = answers.shape, answers.type
+        name, answers.name = answers.name, None
+        rows.name = name
+        answers.replace_all_uses_with(rows, replace_graph_outputs=True)
+        turned += 1
+    return turned

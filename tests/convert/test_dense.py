@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from fer_edge.convert.rewrite import absorb_flatten, clean_up, operators
+from fer_edge.convert.rewrite import absorb_flatten, clean_up, convolve_pooled, operators
 
 BATCH = 3
 SIDES = st.integers(1, 5)
@@ -114,3 +114,40 @@ def test_targets_computed_from_shapes_become_constants(
     assert operators(model) == {"Reshape": 1}
     result = run(model, x.astype(np.float32))
     np.testing.assert_array_equal(result, x.astype(np.float32).reshape(BATCH, features))
+
+
+@given(SIDES, SIDES, st.booleans(), st.booleans())
+def test_a_dense_layer_on_pooled_maps_is_a_convolution(
+    channels: int, side: int, open_batch: bool, biased: bool
+) -> None:
+    rng = np.random.default_rng(channels)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["x"], ["p"]),
+        helper.make_node("Squeeze", ["p", "axes"], ["f"]),
+        helper.make_node("MatMul", ["f", "weights"], ["m" if biased else "y"]),
+    ]
+    constants = {
+        "axes": np.array([2, 3], np.int64),
+        "weights": rng.normal(0, 1, (channels, 4)).astype(np.float32),
+    }
+    if biased:
+        nodes.append(helper.make_node("Add", ["m", "bias"], ["y"]))
+        constants["bias"] = rng.normal(0, 1, 4).astype(np.float32)
+    model = network(nodes, ["batch" if open_batch else BATCH, channels, side, side], constants)
+    x = rng.normal(0, 1, (BATCH, channels, side, side)).astype(np.float32)
+    expected = run(model, x)
+    assert convolve_pooled(model.graph) == 1
+    assert convolve_pooled(model.graph) == 0
+    np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
+    clean_up(model)
+    assert operators(model)["MatMul"] == 0
+    np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
+
+
+def test_a_dense_layer_elsewhere_stays() -> None:
+    model = network(
+        [helper.make_node("MatMul", ["x", "weights"], ["y"])],
+        ["batch", 5],
+        {"weights": np.ones((5, 4), np.float32)},
+    )
+    assert convolve_pooled(model.graph) == 0
