@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
-from types import FrameType
 
 from .config import PipelineConfig
 from .errors import BadInput, SourceFailed
 from .pipeline import Pipeline
 from .progress import Progress, open_progress
 from .scheduler import Interval
+from .signals import stopping
 from .sinks.annotated import Annotated
 from .sinks.base import Sink
 from .sinks.records import CSV, JSONLines
@@ -38,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         feed = stack.enter_context(open_source(_uri(args), config.delivery))
         pipeline = stack.enter_context(Pipeline.from_config(feed, config))
-        stack.enter_context(_stopping(pipeline))
+        stack.enter_context(stopping(pipeline.stop))
         total = _length(args.max_frames, feed.info.frame_count)
         with ExitStack() as outputs:
             sinks = [
@@ -110,22 +109,6 @@ def _uri(args: argparse.Namespace) -> str:
 def _length(max_frames: int | None, frame_count: int | None) -> int | None:
     known = [count for count in (max_frames, frame_count) if count is not None]
     return min(known, default=None)
-
-
-@contextmanager
-def _stopping(pipeline: Pipeline) -> Iterator[None]:
-    """End the run cleanly on Ctrl-C and SIGTERM; a second signal ends it at once."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        pipeline.stop()
-        signal.signal(number, signal.SIG_DFL)
-
-    previous = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def config_from(args: argparse.Namespace) -> PipelineConfig:

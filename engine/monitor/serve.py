@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
-from types import FrameType
 
 from ..config import PipelineConfig
 from ..errors import BackendUnavailable, BadInput
 from ..inlet import is_live
 from ..redaction import redacted
+from ..signals import stopping
 from ..sinks.base import Sink
 from ..sources import Reader, open_reader
 from ..streams import StreamResult, Streams
@@ -178,22 +177,6 @@ def _welcome(options: MonitorOptions, port: int) -> None:
     query = f"/?token={options.token}" if options.token else "/"
     print(f"monitor at http://{host}:{port}{query}", file=sys.stderr, flush=True)
     notify("READY=1")
-
-
-@contextmanager
-def stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Stop cleanly on Ctrl-C and SIGTERM; a second signal ends the process at once."""
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stop()
-        signal.signal(number, signal.SIG_DFL)
-
-    previous = {s: signal.signal(s, on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 class _Redacting(logging.Formatter):
