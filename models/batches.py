@@ -33,14 +33,22 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         classes: number of columns of the targets.
         config: order, augmentation, mixing and class weights.
         epoch: from 0; each has its own order and changes.
+        taught: probabilities `(n, classes)` that take `config.snapshot_share` of the targets.
     """
 
     def __init__(
-        self, faces: LabelledFaces, classes: int, config: TrainingConfig, epoch: int
+        self,
+        faces: LabelledFaces,
+        classes: int,
+        config: TrainingConfig,
+        epoch: int,
+        taught: npt.NDArray[Any] | None = None,
     ) -> None:
         super().__init__()
         self._faces, self._config, self._epoch = faces, config, epoch
-        self._targets = np.eye(classes, dtype=np.float32)
+        self._targets = np.eye(classes, dtype=np.float32)[faces.labels]
+        if taught is not None:
+            self._targets += config.snapshot_share * (taught.astype(np.float32) - self._targets)
         self._weights = class_weights(faces.labels, classes, config.class_balance)
         self._order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
         self._threads = ThreadPoolExecutor(LOADERS, "fer-batches")
@@ -64,8 +72,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self._order[index * config.batch_size :][: config.batch_size]
         rng = np.random.default_rng((config.seed, self._epoch, index))
         images = augment(self._faces.images[chosen], config.augmentation, rng)[..., None]
-        labels = self._faces.labels[chosen]
-        targets, weights = self._targets[labels], self._weights[labels]
+        targets, weights = self._targets[chosen], self._weights[self._faces.labels[chosen]]
         if config.mixup:
             images, targets = _mix(images, targets, config.mixup, rng)
         return images, targets, weights

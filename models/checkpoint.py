@@ -16,6 +16,7 @@ from fer_edge.engine.errors import BadInput
 from fer_edge.engine.outputs import PendingFile
 
 from .config import EXTENSIBLE, TrainingConfig, config_from_json
+from .schedule import same_until
 
 Arrays = list[npt.NDArray[Any]]
 
@@ -44,12 +45,18 @@ class Checkpoint:
         weights: of the network, as it is trained.
         optimizer: its variables: step, momentum, moving averages.
         best: weights of the best epoch, as they were judged; empty without patience.
+        taught: what the network said of the training faces at the last restart, float16
+            `(n, classes)`; empty before it and without `snapshot_share`.
     """
 
     progress: Progress
     weights: Arrays
     optimizer: Arrays
     best: Arrays
+    taught: Arrays
+
+
+GROUPS = ("weights", "optimizer", "best", "taught")
 
 
 def save_checkpoint(path: Path, config: TrainingConfig, faces: str, state: Checkpoint) -> None:
@@ -62,8 +69,11 @@ def save_checkpoint(path: Path, config: TrainingConfig, faces: str, state: Check
         state: to keep.
     """
     pending = PendingFile(path)
-    groups = {"weights": state.weights, "optimizer": state.optimizer, "best": state.best}
-    arrays = {f"{k}{i:04}": value for k, values in groups.items() for i, value in enumerate(values)}
+    arrays = {
+        f"{name}{index:04}": value
+        for name in GROUPS
+        for index, value in enumerate(getattr(state, name))
+    }
     about = json.dumps(
         {"config": asdict(config), "faces": faces, "progress": asdict(state.progress)}
     )
@@ -86,7 +96,7 @@ def load_checkpoint(path: Path, config: TrainingConfig, faces: str) -> Checkpoin
             about = json.loads(str(archive["about"]))
             state = Checkpoint(
                 Progress(**about["progress"]),
-                *(_group(archive, name) for name in ("weights", "optimizer", "best")),
+                *(_group(archive, name) for name in GROUPS),
             )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(
@@ -105,20 +115,23 @@ def _group(archive: Any, name: str) -> Arrays:
 def _check_continues(
     path: Path, made_by: dict[str, Any], config: TrainingConfig, epoch: int
 ) -> None:
-    """A longer run continues a shorter one as long as the rate was the same in both."""
-    # Through JSON, so that lists and tuples compare, and what is new has its default.
-    now, then = (json.loads(c.to_json()) for c in (config, config_from_json(json.dumps(made_by))))
+    """A run continues another as long as both were the same so far."""
+    before = config_from_json(json.dumps(made_by))
+    # Through JSON, so that lists and tuples compare.
+    now, then = (json.loads(c.to_json()) for c in (config, before))
     changed = sorted(key for key in now if now[key] != then[key])
     if not changed:
         return
-    remedy = "give another --output, or the configuration it began with"
-    if not EXTENSIBLE.issuperset(changed) or config.decay != "constant":
-        raise BadInput(f"{path}: was made with another {', '.join(changed)}; {remedy}")
-    before = then["epochs"] - then["cooldown_epochs"]
-    if epoch > min(before, config.epochs - config.cooldown_epochs):
+    taught = "snapshot_share" in changed and any(end < epoch for end, _ in config.restarts)
+    if (
+        taught
+        or not EXTENSIBLE.issuperset(changed)
+        or epoch > config.epochs
+        or not same_until(before, config, epoch)
+    ):
         raise BadInput(
-            f"{path}: epoch {epoch} is beyond the constant part of the run, whose length can "
-            f"no longer be changed; {remedy}"
+            f"{path}: its {epoch} epochs were made with another {', '.join(changed)}; "
+            "give another --output, or the configuration it began with"
         )
 
 

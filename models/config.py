@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from .augment import Augmentation
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 DECAYS = ("cosine", "constant")
-# What may change when a run is taken up again at a constant rate: its length.
-EXTENSIBLE = frozenset({"epochs", "cooldown_epochs", "patience"})
+# What may change when a run is taken up again: what lies ahead of it.
+EXTENSIBLE = frozenset({"epochs", "cooldown_epochs", "patience", "restarts", "snapshot_share"})
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,11 @@ class TrainingConfig:
             so that a run can be made longer when it is taken up again.
         cooldown_epochs: the last ones, over which the rate falls linearly to zero from
             where it is (Hägele et al., arXiv 2405.18392); 0 for none.
+        restarts: `[epoch, cooldown_epochs]` of each earlier end of the run, after which it went
+            on at the full rate (warm restarts, Loshchilov and Hutter, arXiv 1608.03983).
+        snapshot_share: of the target, which after a restart is what the network said of the
+            face at that restart (snapshot distillation, Yang et al., arXiv 1812.00123); the
+            rest is its label.
         weight_decay: decoupled, on every weight.
         label_smoothing: share of the target that is spread over all classes.
         mixup: parameter of the beta distribution by which pairs of faces are mixed (Zhang
@@ -63,6 +68,8 @@ class TrainingConfig:
     warmup_epochs: float = 1.0
     decay: str = "cosine"
     cooldown_epochs: int = 0
+    restarts: Sequence[Sequence[int]] = field(default_factory=list)
+    snapshot_share: float = 0.0
     weight_decay: float = 5e-4
     label_smoothing: float = 0.1
     mixup: float = 0.0
@@ -78,11 +85,16 @@ class TrainingConfig:
             self._check(name, getattr(self, name) >= 1, "at least 1")
         for name in ("seed", "patience", "warmup_epochs", "weight_decay", "mixup"):
             self._check(name, getattr(self, name) >= 0, "at least 0")
-        for name in ("label_smoothing", "average_decay"):
+        for name in ("label_smoothing", "average_decay", "snapshot_share"):
             self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
         self._check("class_balance", 0 <= self.class_balance <= 1, "from 0 to 1")
         self._check("peak_learning_rate", self.peak_learning_rate > 0, "above 0")
         self._check("cooldown_epochs", 0 <= self.cooldown_epochs <= self.epochs, "from 0 to epochs")
+        self._check(
+            "restarts",
+            _in_order(self.restarts, self.epochs - self.cooldown_epochs),
+            "[epoch, cooldown_epochs] of each, in order and without overlap",
+        )
 
     def _check(self, name: str, good: bool, expected: str) -> None:
         if not good:
@@ -91,6 +103,18 @@ class TrainingConfig:
     def to_json(self) -> str:
         """One JSON object that `read_config` understands."""
         return json.dumps(asdict(self), indent=2)
+
+
+def _in_order(restarts: Sequence[Any], end: int) -> bool:
+    last = 0
+    for restart in restarts:
+        if not isinstance(restart, list | tuple) or [type(v) for v in restart] != [int, int]:
+            return False
+        epoch, cooldown = restart
+        if cooldown < 0 or epoch < 1 or epoch - cooldown < last:
+            return False
+        last = epoch
+    return last <= end
 
 
 def read_config(path: Path) -> TrainingConfig:

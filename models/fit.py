@@ -129,6 +129,7 @@ class _Run:
             load_initial_weights(self.network, config.initial_weights)
         self._compile()
         self.best: Arrays = []
+        self.taught: Arrays = []
 
     def _build(self) -> Any:
         """The network under the dtype policy in force."""
@@ -152,7 +153,7 @@ class _Run:
             return Progress()
         assign_all(self.network.weights, state.weights, path)
         assign_all(self.network.optimizer.variables, state.optimizer, path)
-        self.best = state.best
+        self.best, self.taught = state.best, state.taught
         return state.progress
 
     def finished(self, state: Progress) -> bool:
@@ -165,8 +166,10 @@ class _Run:
         number = state.epoch
         started = time.perf_counter()
         bar.begin(number)
+        if self.config.snapshot_share and any(number == end for end, _ in self.config.restarts):
+            self.taught = [self.snapshot()]
         _reseed_dropout(self.network, self.config.seed, number)
-        batches = Batches(self.training, self.classes, self.config, number)
+        batches = Batches(self.training, self.classes, self.config, number, *self.taught)
         try:
             history = self.network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
         finally:
@@ -191,6 +194,13 @@ class _Run:
             f"{accuracy:.4f}  best {state.best_accuracy:.4f}  {seconds:.0f} s, {left:.0f} min left"
         )
         return state
+
+    def snapshot(self) -> npt.NDArray[np.float16]:
+        """Probabilities `(n, classes)` of the training faces, as they are and mirrored."""
+        images = self.training.images
+        with self.averaged():
+            both = predict(self.network, images), predict(self.network, images[..., ::-1])
+        return np.mean(both, axis=0).astype(np.float16)
 
     def judge(self) -> tuple[float, float]:
         """(cross-entropy, accuracy) on the held-out faces."""
@@ -218,7 +228,7 @@ class _Run:
             _values(self.network.weights),
             _values(self.network.optimizer.variables),
         )
-        checkpoint = Checkpoint(state, weights, optimizer, self.best)
+        checkpoint = Checkpoint(state, weights, optimizer, self.best, self.taught)
         save_checkpoint(self.folder / CHECKPOINT, self.config, self.faces, checkpoint)
 
     def finish(self, state: Progress) -> Any:

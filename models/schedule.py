@@ -20,9 +20,24 @@ def rate_at(config: TrainingConfig, epoch: Any, ops: Any = np) -> Any:
         length = max(config.epochs - config.warmup_epochs, 1e-6)
         share = (ops.minimum(epoch, cooling_from) - config.warmup_epochs) / length
         rate = rate * 0.5 * (1 + ops.cos(np.pi * ops.clip(share, 0.0, 1.0)))
+    for end, cooldown in config.restarts:
+        if cooldown:
+            rate = ops.where(epoch < end, rate * _cooling(epoch, end, cooldown, ops), rate)
     if config.cooldown_epochs:
-        rate = rate * ops.clip((config.epochs - epoch) / config.cooldown_epochs, 0.0, 1.0)
+        rate = rate * _cooling(epoch, config.epochs, config.cooldown_epochs, ops)
     return rate
+
+
+def _cooling(epoch: Any, end: float, length: float, ops: Any) -> Any:
+    """From 1 to 0 over the last `length` epochs before `end`."""
+    return ops.clip((end - epoch) / length, 0.0, 1.0)
+
+
+def same_until(one: TrainingConfig, other: TrainingConfig, epoch: int) -> bool:
+    """Whether two runs have the same learning rate over their first `epoch` epochs."""
+    # Two points an epoch: between whole epochs a rate is a line or a cosine.
+    points = np.arange(0.25, epoch, 0.5)
+    return bool(np.allclose(rate_at(one, points), rate_at(other, points), rtol=1e-6, atol=0))
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]

@@ -53,6 +53,17 @@ def test_mixing_mixes_targets_as_it_mixes_faces() -> None:
     np.testing.assert_allclose(images.mean((1, 2, 3)), 32 * targets @ np.arange(7) + 9.5, atol=1)
 
 
+def test_after_a_restart_targets_are_part_label_part_earlier_answer() -> None:
+    faces = shades(35)
+    said = np.random.default_rng(0).dirichlet(np.ones(7), 35).astype(np.float16)
+    config = replace(PLAIN, snapshot_share=0.25)
+    _, labels, _ = Batches(faces, 7, config, 1)[0]
+    _, mixed, _ = Batches(faces, 7, config, 1, said)[0]
+    order = np.random.default_rng((config.seed, 1)).permutation(35)[:16]
+    np.testing.assert_allclose(mixed, 0.75 * labels + 0.25 * said[order], atol=1e-3)
+    np.testing.assert_allclose(mixed.sum(1), 1, atol=2e-3)
+
+
 @given(counts=st.lists(st.integers(1, 200), min_size=2, max_size=8), exponent=st.floats(0, 1))
 def test_class_weights_have_mean_one_and_favour_the_rare(
     counts: list[int], exponent: float

@@ -17,6 +17,11 @@ def test_the_shipped_ones_read_back_as_they_are_written(name: str) -> None:
     assert config_from_json(config.to_json()) == config
 
 
+def test_restarts_are_read() -> None:
+    config = config_from_json('{"epochs": 9, "restarts": [[3, 1], [7, 4]]}')
+    assert config.restarts == [[3, 1], [7, 4]]
+
+
 def test_what_is_left_out_keeps_its_default() -> None:
     assert config_from_json("{}") == TrainingConfig()
     assert config_from_json('{"augmentation": {"shift": 0}}').augmentation.zoom == 0.15
@@ -26,6 +31,11 @@ def test_what_is_left_out_keeps_its_default() -> None:
     ("text", "message"),
     [
         ("{", "no JSON"),
+        ('{"restarts": [3]}', r"restarts is \[3\], expected \[epoch, cooldown_epochs\]"),
+        ('{"restarts": [[9, 2], [10, 2]]}', "in order and without overlap"),
+        ('{"restarts": [[3, true]]}', "restarts is"),
+        ('{"epochs": 9, "cooldown_epochs": 3, "restarts": [[7, 2]]}', "without overlap"),
+        ('{"snapshot_share": 1}', "below 1"),
         ("[]", "one JSON object"),
         ('{"epoch": 3}', "unknown epoch"),
         ('{"epochs": "3"}', "epochs is '3'"),

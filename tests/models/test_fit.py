@@ -109,8 +109,21 @@ def test_a_constant_rate_can_be_made_longer(tmp_path: Path) -> None:
     run(tmp_path / "a", short)
     longer = replace(short, epochs=4, cooldown_epochs=1)
     assert_same(run(tmp_path / "a", longer), run(tmp_path / "b", longer))
-    with pytest.raises(BadInput, match="beyond the constant part"):
+    with pytest.raises(BadInput, match="its 4 epochs were made with another epochs;"):
         run(tmp_path / "a", replace(longer, epochs=6))
+
+
+def test_a_run_that_has_ended_can_be_restarted(tmp_path: Path) -> None:
+    ended = replace(TINY, decay="constant", epochs=2, cooldown_epochs=1)
+    run(tmp_path / "a", ended)
+    longer = replace(ended, epochs=4, restarts=[[2, 1]], snapshot_share=0.5)
+    assert_same(run(tmp_path / "a", longer), run(tmp_path / "b", longer))
+    with np.load(tmp_path / "a" / CHECKPOINT) as archive:
+        said = archive["taught0000"]
+    assert said.shape == (len(shades(96)), 7)
+    np.testing.assert_allclose(said.astype(float).sum(1), 1, atol=1e-2)
+    with pytest.raises(BadInput, match="another snapshot_share"):
+        run(tmp_path / "a", replace(longer, snapshot_share=0.2))
 
 
 def test_another_run_s_folder_is_left_alone(tmp_path: Path) -> None:
