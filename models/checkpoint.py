@@ -78,7 +78,7 @@ def save_checkpoint(path: Path, config: TrainingConfig, faces: str, state: Check
         {"config": asdict(config), "faces": faces, "progress": asdict(state.progress)}
     )
     with pending.path.open("wb") as file:
-        np.savez(file, **{"about": np.array(about), **arrays})  # type: ignore[arg-type]
+        np.savez(file, **{"about": np.array(about), **arrays})
     pending.commit()
 
 
