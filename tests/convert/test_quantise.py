@@ -82,6 +82,17 @@ def test_all_of_a_tame_network_is_in_int8() -> None:
     assert arithmetic_of(result.model) == "int8"
 
 
+def test_a_percentile_keeps_one_wild_value_from_widening_a_range(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    wild = [x.copy() for x in INPUTS]
+    wild[1][0, 0, 5, 5] = 1000
+    whole = quantise(network(), wild, probability_error, budget=1)
+    most = quantise(network(), wild, probability_error, budget=1, percentile=99)
+    assert most.error < whole.error / 2
+    assert capfd.readouterr().out == ""
+
+
 def test_the_pairs_are_as_tensorrt_wants_them() -> None:
     graph = quantise(network(), INPUTS, probability_error, budget=0.02).model.graph
     convolutions = [node for node in graph if node.op_type == "Conv"]
