@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,13 @@ def _with_scaling(model: Any, facts: InputFacts) -> Any:
     if facts.colour == "rgb":
         image.tensor().set_color_format(ColorFormat.BGR)
         steps.convert_color(ColorFormat.RGB)
-    steps.mean(list(facts.mean)).scale([1 / value for value in facts.scale])
+    steps.mean(_alike(facts.mean)).scale(_alike([1 / value for value in facts.scale]))
     return building.build()
+
+
+def _alike(channels: Sequence[float]) -> float | list[float]:
+    """One number where the channels agree: over rows of pixels, not three values at a time."""
+    return channels[0] if len(set(channels)) == 1 else list(channels)
 
 
 def _outputs(request: Any, inputs: Any) -> dict[str, Floats]:
