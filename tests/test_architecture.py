@@ -24,6 +24,7 @@ LAYERS = [
     {"errors"},
     {"types", "model", "timing", "outputs", "redaction", "signals"},
     {"engine_file", "tracing"},
+    {"gray"},
     {"geometry", "preprocess", "draw", "progress", "scheduler", "smoothing", "cuts"},
     {"cuda"},
     {"tensorrt"},

@@ -13,11 +13,12 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from ..geometry import iou_matrix
+from ..gray import GrayMemory
 from ..types import Image
 from .alignment import Step, Templates
 from .base import Box, Followed, Follower
 from .correlation import CorrelationFilters
-from .patches import GrayFrame, GrayMemory
+from .patches import GrayFrame
 from .poses import Pose
 
 # Side of a patch in template pixels, and of its middle that holds the face.

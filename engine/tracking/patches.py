@@ -3,45 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, cos, floor, log2, sin
+from math import cos, floor, log2, sin
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from ..gray import GrayMemory, gray_of, shrunk
 from ..types import Image
 from .poses import Pose
 
-# A patch may be cut again half its side farther on, where its face has moved to.
-_REACH = 1.5
+# What a patch is cut from, over its side: its face may be a little farther on than expected.
+_REACH = 1.15
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-_NOTHING: Image = np.zeros((1, 1), np.uint8)
 
 
-class GrayMemory:
-    """Memory for one frame after the other: asking the system for it takes as long as the work."""
+class _Region(NamedTuple):
+    """Part of a frame, in its pixels, made of squares of `2**level` by `2**level`."""
 
-    def __init__(self) -> None:
-        self._bytes: Image = np.empty(0, np.uint8)
-        self._used = 0
+    left: int
+    top: int
+    right: int
+    bottom: int
+    level: int
 
-    def restart(self, size: int) -> None:
-        """Give all pictures back, and be ready for some of `size` pixels together."""
-        self._used = 0
-        if size > len(self._bytes):
-            self._bytes = np.empty(size, np.uint8)
+    @property
+    def area(self) -> int:
+        return max(0, self.right - self.left) * max(0, self.bottom - self.top)
 
-    def picture(self, width: int, height: int) -> Image:
-        """Take a gray picture, uint8 `(height, width)`, of any content."""
-        start, self._used = self._used, self._used + width * height
-        return self._bytes[start : self._used].reshape(height, width)
+    def holds(self, other: _Region) -> bool:
+        return (
+            self.left <= other.left
+            and self.top <= other.top
+            and self.right >= other.right
+            and self.bottom >= other.bottom
+        )
+
+
+class _Surroundings(NamedTuple):
+    """A region, gray and shrunk to squares."""
+
+    region: _Region
+    gray: Image
 
 
 class GrayFrame:
-    """A frame from which patches are cut: gray, and halved as often as large faces need.
+    """A frame from which patches are cut: gray, and shrunk as much as large faces allow.
 
     Only the surroundings of the faces are converted, unless these add up to more than the
     frame. A patch samples pixels that are 0.7 to 1.4 times as large as its own, so that
-    neither detail is lost nor aliases appear.
+    neither detail is lost nor aliases appear; of the frame's rows four are looked at for each
+    row of such pixels.
 
     Args:
         image: BGR uint8 `(h, w, 3)`.
@@ -51,23 +63,15 @@ class GrayFrame:
     """
 
     def __init__(self, image: Image, poses: Sequence[Pose], side: int, memory: GrayMemory) -> None:
-        height, width = image.shape[:2]
-        regions, area = [], 0
-        for x, y, scale, _ in poses:
-            reach = _REACH * side * scale / 2
-            level = max(0, round(log2(scale)))
-            # Halves of a region are those of the whole frame.
-            whole = -(1 << level)
-            left, top = max(0, floor(x - reach) & whole), max(0, floor(y - reach) & whole)
-            right, bottom = min(width, ceil(x + reach)), min(height, ceil(y + reach))
-            regions.append((left, top, right, bottom, level))
-            area += max(0, right - left) * max(0, bottom - top)
+        self._image, self._memory = image, memory
+        regions = [self._region(pose, side * _REACH, _level(pose)) for pose in poses]
+        area, whole = sum(region.area for region in regions), image.shape[0] * image.shape[1]
         # Halves of halves add up to a third.
-        memory.restart(2 * min(area, width * height))
-        if area > width * height:
-            self._surroundings = _of_whole_frame(image, [row[4] for row in regions], memory)
+        memory.restart(2 * min(area, whole))
+        if area > whole:
+            self._surroundings = self._of_whole_frame([region.level for region in regions])
         else:
-            self._surroundings = [_of_region(image, *region, memory) for region in regions]
+            self._surroundings = [self._of(region) for region in regions]
 
     def cut(self, poses: Sequence[Pose], out: Image) -> None:
         """Cut a patch at each pose; pixels outside the frame repeat its border.
@@ -78,48 +82,60 @@ class GrayFrame:
         """
         middle = (out.shape[1] - 1) / 2
         size = out.shape[1:]
-        rows = zip(poses, self._surroundings, out, strict=True)
-        for (x, y, scale, angle), (gray, left, top, shrink), patch in rows:
+        for row, (pose, patch) in enumerate(zip(poses, out, strict=True)):
+            region, gray = self._around(row, pose, out.shape[1])
+            x, y, scale, angle = pose
+            shrink = 0.5**region.level
             c, s = shrink * scale * cos(angle), shrink * scale * sin(angle)
-            # Pixel i covers i to i + 1, in every halved picture too.
-            across = (x - left) * shrink - 0.5 - middle * (c - s)
-            down = (y - top) * shrink - 0.5 - middle * (s + c)
+            # Pixel i covers i to i + 1, in every shrunk picture too.
+            across = (x - region.left) * shrink - 0.5 - middle * (c - s)
+            down = (y - region.top) * shrink - 0.5 - middle * (s + c)
             matrix = np.array(((c, -s, across), (s, c, down)))
             cv2.warpAffine(gray, matrix, size, patch, _WARP, cv2.BORDER_REPLICATE)
 
+    def _around(self, row: int, pose: Pose, side: int) -> _Surroundings:
+        """What to cut a patch from: another part of the frame where its face went far."""
+        known = self._surroundings[row]
+        needed = self._region(pose, side, known.region.level)
+        if needed.area and not known.region.holds(needed):
+            self._surroundings[row] = known = self._of(needed)
+        return known
 
-# A gray picture, where its left upper corner lies in the frame, and how much it was shrunk.
-_Surroundings = tuple[Image, int, int, float]
+    def _region(self, pose: Pose, side: float, level: int) -> _Region:
+        """All squares that a patch of `side` pixels sees."""
+        x, y, scale, angle = pose
+        square = 1 << level
+        reach = side * scale / 2 * (abs(cos(angle)) + abs(sin(angle))) + square
+        height, width = self._image.shape[:2]
+        return _Region(
+            max(0, floor(x - reach) & -square),
+            max(0, floor(y - reach) & -square),
+            min(width, -(floor(-x - reach) & -square)),
+            min(height, -(floor(-y - reach) & -square)),
+            level,
+        )
+
+    def _of(self, region: _Region) -> _Surroundings:
+        if not region.area:
+            # No part of the face is in the frame: there is nothing to see.
+            return _Surroundings(_Region(0, 0, 0, 0, region.level), np.zeros((1, 1), np.uint8))
+        left, top, right, bottom, level = region
+        skips = _skips(level)
+        gray = gray_of(self._image[top:bottom, left:right], skips, self._memory)
+        return _Surroundings(region, shrunk(gray, level, skips, self._memory))
+
+    def _of_whole_frame(self, levels: Sequence[int]) -> list[_Surroundings]:
+        height, width = self._image.shape[:2]
+        known = {
+            level: self._of(_Region(0, 0, width, height, level)) for level in sorted(set(levels))
+        }
+        return [known[level] for level in levels]
 
 
-def _of_whole_frame(image: Image, levels: list[int], memory: GrayMemory) -> list[_Surroundings]:
-    pyramid = [_gray(image, memory)]
-    for _ in range(max(levels)):
-        pyramid.append(_halved(pyramid[-1], memory))
-    return [(pyramid[level], 0, 0, 0.5**level) for level in levels]
+def _level(pose: Pose) -> int:
+    return max(0, round(log2(pose.scale)))
 
 
-def _of_region(
-    image: Image, left: int, top: int, right: int, bottom: int, level: int, memory: GrayMemory
-) -> _Surroundings:
-    if right <= left or bottom <= top:
-        return _NOTHING, 0, 0, 1.0
-    gray = _gray(image[top:bottom, left:right], memory)
-    for _ in range(level):
-        gray = _halved(gray, memory)
-    return gray, left, top, 0.5**level
-
-
-def _gray(image: Image, memory: GrayMemory) -> Image:
-    out = memory.picture(image.shape[1], image.shape[0])
-    cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, out)
-    return out
-
-
-def _halved(gray: Image, memory: GrayMemory) -> Image:
-    height, width = gray.shape
-    # An odd last row or column is left out: means of two by two pixels are quick and exact.
-    even = gray[: max(1, height & ~1), : max(1, width & ~1)]
-    out = memory.picture(max(1, width // 2), max(1, height // 2))
-    cv2.resize(even, out.shape[::-1], out, interpolation=cv2.INTER_AREA)
-    return out
+def _skips(level: int) -> int:
+    """Four rows for each row of squares are enough; two cost accuracy where faces grow."""
+    return max(0, level - 2)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -116,6 +117,25 @@ def test_area_resize_averages_whole_cells() -> None:
     batch = face_inputs(image, np.array([[0, 0, 96, 96]], np.float32), gray, 1.0)
     expected = image.reshape(48, 2, 48, 2, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(batch[0].transpose(1, 2, 0), expected, atol=1e-3)
+
+
+@given(st.integers(12, 150), st.integers(0, 1000))
+def test_gray_faces_are_the_means_of_areas(side: int, seed: int) -> None:
+    gray = facts(12, 12, colour="gray", mean=(0.0,), scale=(1.0,), resize="area")
+    image = picture(160, 160, seed)
+    box = np.array([[5, 5, side, side]], np.float32)
+    pixels = cv2.cvtColor(image[5 : 5 + side, 5 : 5 + side], cv2.COLOR_BGR2GRAY)
+    expected = cv2.resize(pixels.astype(np.float32), (12, 12), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(face_inputs(image, box, gray, 1.0)[0, 0], expected, atol=1e-3)
+
+
+def test_the_largest_faces_do_not_overflow() -> None:
+    gray = facts(12, 12, colour="gray", mean=(0.0,), scale=(1.0,), resize="area")
+    white = np.full((3000, 3000, 3), 255, np.uint8)
+    out = np.empty((1, 1, 12, 12), np.float32)
+    box = np.array([[0, 0, 3000, 3000]], np.float32)
+    assert face_inputs(white, box, gray, 1.0, out) is out
+    np.testing.assert_allclose(out, 255, rtol=1e-6)
 
 
 def test_a_crop_out_of_the_frame_repeats_its_border() -> None:

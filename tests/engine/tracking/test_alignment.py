@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fer_edge.engine.gray import GrayMemory
 from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH
 from fer_edge.engine.sources.images import read_image
 from fer_edge.engine.tracking.alignment import LIMITS, Step, Templates
-from fer_edge.engine.tracking.patches import GrayFrame, GrayMemory
+from fer_edge.engine.tracking.patches import GrayFrame
 from fer_edge.engine.tracking.poses import Pose
 
 SIDE = 40

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fer_edge.engine.gray import GrayMemory
 from fer_edge.engine.sources.demo import PHOTOGRAPH
 from fer_edge.engine.sources.images import read_image
-from fer_edge.engine.tracking.patches import GrayFrame, GrayMemory
+from fer_edge.engine.tracking.patches import GrayFrame
 from fer_edge.engine.tracking.poses import Pose
 
 IMAGE = read_image(PHOTOGRAPH)
@@ -27,17 +28,30 @@ def test_a_patch_of_the_frame_s_own_pixels_is_the_frame() -> None:
     np.testing.assert_array_equal(patch, gray[100:132, 200:232])
 
 
-@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_large_faces_are_averaged_not_skipped(level: int) -> None:
     factor = 2**level
     gray = cv2.cvtColor(IMAGE, cv2.COLOR_BGR2GRAY)
-    mean = cv2.resize(gray, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    # Of faces that large, four rows for each of the patch.
+    kept = max(0, level - 2)
+    rows = np.repeat(gray[(1 << kept) >> 1 :: 1 << kept], 1 << kept, axis=0)
+    mean = cv2.resize(rows, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
     middle = 256.0
     (patch,) = cut(IMAGE, Pose(middle, middle, float(factor), 0.0))
     start = int(middle / factor) - SIDE // 2
     expected = mean[start : start + SIDE, start : start + SIDE].astype(int)
-    # Halving twice rounds twice.
+    # Halving again rounds again.
     assert np.abs(patch - expected).max() <= level
+
+
+def test_a_face_that_went_farther_than_expected_is_cut_all_the_same() -> None:
+    expected, found = Pose(150, 150, 4.0, 0.1), Pose(300, 260, 4.0, 0.1)
+    frame = GrayFrame(IMAGE, [expected], SIDE, GrayMemory())
+    patches = np.empty((3, 1, SIDE, SIDE), np.uint8)
+    for pose, patch in zip((expected, found, expected), patches, strict=True):
+        frame.cut([pose], patch)
+    np.testing.assert_array_equal(patches[1, 0], cut(IMAGE, found)[0])
+    np.testing.assert_array_equal(patches[2, 0], patches[0, 0])
 
 
 @given(
@@ -65,13 +79,3 @@ def test_outside_the_frame_its_border_goes_on() -> None:
     np.testing.assert_array_equal(beside[:, -1] % 200, 0)
     (far,) = cut(image, Pose(-900, -900, 1.0, 0.0))
     assert far.shape == (SIDE, SIDE)
-
-
-def test_memory_is_used_again() -> None:
-    memory = GrayMemory()
-    memory.restart(100)
-    first = memory.picture(5, 4)
-    second = memory.picture(5, 4)
-    assert not np.shares_memory(first, second)
-    memory.restart(50)
-    assert np.shares_memory(first, memory.picture(5, 4))
