@@ -151,7 +151,8 @@ class KCF(Follower):
             box = self._box(row)
             there = peak.ratio >= LOST_RATIO or self._aligned[row]
             if there and _inside(box, image) >= LEAST_INSIDE:
-                answer[id_] = Followed(box, min(peak.ratio / SURE_RATIO, 1.0))
+                sure = min(peak.ratio / SURE_RATIO, 1.0) if self._aligned[row] else 0.0
+                answer[id_] = Followed(box, sure)
                 kept.append(row)
         self._keep(kept)
         return answer
