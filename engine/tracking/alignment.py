@@ -17,8 +17,9 @@ from ..types import Floats, Image
 
 Reals = npt.NDArray[np.float64]
 
-# Blocks along a side of a patch.
-BLOCKS = 4
+# Blocks along a side of a patch: fine enough to tell what is covered of a face, of which about
+# three lie side by side.
+BLOCKS = 5
 # How far one step may go: template pixels, relative growth, radians. The approximation by
 # gradients does not hold farther out.
 LIMITS = np.array([2.0, 2.0, 0.08, 0.12])
@@ -33,6 +34,8 @@ _LEAST_GAIN = 0.1
 # Blocks with less of a face's weight are outside it.
 _LEAST_SHARE = 1e-3
 _STEP = np.arange(4)
+# What a patch must have of its face to be aligned with it and learnt.
+LEAST_LIKENESS, LEAST_TRUSTED = 0.9, 0.4
 
 
 class Step(NamedTuple):
@@ -52,6 +55,11 @@ class Step(NamedTuple):
     turn: float
     likeness: float
     trusted: float
+
+    @property
+    def alike(self) -> bool:
+        """Whether the patch shows the face."""
+        return self.likeness >= LEAST_LIKENESS and self.trusted >= LEAST_TRUSTED
 
 
 class Templates:
@@ -124,12 +132,26 @@ class Templates:
         # What only a farther step would explain is no likeness.
         answer[:, :4], answer[:, 4:5] = slopes * gain, gain
         residuals = self._residuals(products, squares, answer)
+        before = self._trust
         self._reweigh(residuals)
         around = squares - bias * (2 * products[:, :, 5] - bias * self._shares)
         power, unexplained, trusted = map(self._over_trusted, (around, residuals, self._shares))
         likeness = np.sqrt(np.maximum(1 - unexplained / np.maximum(power, 1e-6), 0))
         rows = zip((-slopes).tolist(), likeness.tolist(), trusted.tolist(), strict=True)
-        return [Step._make((*slope, alike, part)) for slope, alike, part in rows]
+        steps = [Step._make((*slope, alike, part)) for slope, alike, part in rows]
+        # What is not the face does not say what is trusted of it.
+        for row, step in enumerate(steps):
+            if not step.alike:
+                self._trust[row] = before[row]
+        return steps
+
+    def align_some(self, patches: Image, rows: list[int]) -> list[Step]:
+        """Align the patches of these rows only, out of one for each; see `align`."""
+        before = self._trust
+        steps = self.align(patches)
+        after, self._trust = self._trust, before
+        before[rows] = after[rows]
+        return [steps[row] for row in rows]
 
     def _over_trusted(self, values: Reals) -> Reals:
         """Sums over the blocks, weighted with their trust: `(n, blocks)` to `(n,)`."""

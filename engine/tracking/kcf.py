@@ -36,8 +36,6 @@ TEMPLATE_RATE = 0.1
 # Peak-to-sidelobe ratio under which a face that its template does not know again is lost, and
 # above which a face is surely there.
 LOST_RATIO, SURE_RATIO = 6.0, 20.0
-# What a patch must have of its face to be aligned with it and learnt.
-LEAST_LIKENESS, LEAST_TRUSTED = 0.9, 0.4
 # A face of which less is trusted keeps its size and tilt: what is left of it says too little.
 WHOLE_TRUSTED = 0.8
 # A box that a detection moves by more no longer belongs to the template.
@@ -133,7 +131,8 @@ class KCF(Follower):
         ]
         frame.cut(found, faces)
         steps = self._templates.align(faces)
-        self._aligned = [_is_alike(step) for step in steps]
+        self._look_again(frame, expected, found, steps)
+        self._aligned = [step.alike for step in steps]
         self._frames += 1
         if self._frames % LEARN_EVERY == 0 and any(self._aligned):
             frame.cut(found, patches)
@@ -153,10 +152,31 @@ class KCF(Follower):
             box = self._box(row)
             there = peak.ratio >= LOST_RATIO or self._aligned[row]
             if there and _inside(box, image) >= LEAST_INSIDE:
-                answer[id_] = Followed(box, min(peak.ratio / SURE_RATIO, 1.0))
+                sure = min(peak.ratio / SURE_RATIO, 1.0) if self._aligned[row] else 0.0
+                answer[id_] = Followed(box, sure)
                 kept.append(row)
         self._keep(kept)
         return answer
+
+    def _look_again(
+        self, frame: GrayFrame, expected: list[Pose], found: list[Pose], steps: list[Step]
+    ) -> None:
+        """Look where their motion leads for faces that were not where their filters say.
+
+        A filter sees the face's surroundings too: what moves there, before the face or beside
+        it, can mislead it while the face itself is plain to see.
+        """
+        astray = [row for row, step in enumerate(steps) if self._aligned[row] and not step.alike]
+        if not astray:
+            return
+        poses = list(found)
+        for row in astray:
+            poses[row] = expected[row]
+        faces = self._faces[: len(poses)]
+        frame.cut(poses, faces)
+        for row, step in zip(astray, self._templates.align_some(faces, astray), strict=True):
+            if step.alike:
+                found[row], steps[row] = poses[row], step
 
     def _box(self, row: int) -> Box:
         pose = self._poses[row]
@@ -195,10 +215,6 @@ def _moved(pose: Pose, step: Step) -> Pose:
     if step.trusted < WHOLE_TRUSTED:
         return pose.moved(step.across, step.down)
     return pose.moved(step.across, step.down, step.growth, step.turn)
-
-
-def _is_alike(step: Step) -> bool:
-    return step.likeness >= LEAST_LIKENESS and step.trusted >= LEAST_TRUSTED
 
 
 def _iou(a: Box, b: Box) -> float:

@@ -11,11 +11,14 @@ from ..geometry import iou_matrix
 from ..types import Boxes, Detections, Frame, Track
 from .association import associate
 from .base import Box, Follower
+from .motion import Motion
 
 # How long a face that is out of view keeps its id.
 MAX_AGE_S = 2.0
 # A new face with a lower score has to be detected twice before it is shown.
 SURE_SCORE = 0.7
+# A follower that is less sure of a face may be on its way to something else.
+_SURE_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,14 @@ class _Identity:
         seen_s: time of the frame that it was last seen in.
         followed: whether the follower has it.
         detected: whether this frame's box was detected.
+        motion: while it was surely seen.
     """
 
     box: Box
     score: float
     seen_s: float
     confirmed: bool
+    motion: Motion
     followed: bool = True
     detected: bool = True
     confidence: float = 1.0
@@ -59,8 +64,9 @@ class FaceTracker:
     """Keeps the tracks of one video.
 
     A detection decides which faces are in view. One that it misses, or that the follower
-    loses, is out of view at once, but its id waits at its last box for a while, so that it
-    comes back as itself. Ids count from 1 and are never reused.
+    loses, is out of view at once, but its id waits for a while at its last box, and where its
+    motion would have led it, so that it comes back as itself. Ids count from 1 and are never
+    reused.
 
     Args:
         follower: carries the boxes from frame to frame.
@@ -136,6 +142,8 @@ class FaceTracker:
             if id_ in found:
                 face.box, face.confidence = found[id_].box, found[id_].confidence
                 face.seen_s, face.detected = frame.time_s, False
+                if face.confidence >= _SURE_CONFIDENCE:
+                    face.motion = face.motion.followed(face.box, frame.time_s)
             elif face.followed:
                 face.followed = False
                 self._lost = True
@@ -152,7 +160,7 @@ class FaceTracker:
                 forward by what the faces moved since then. None if it is the newest one.
         """
         now = self.places
-        assigned = self._assign(detections.boxes, now if then is None else then)
+        assigned = self._assign(detections.boxes, now if then is None else then, frame.time_s)
         found = {id_: _box(detections.boxes[index]) for id_, index in assigned.items()}
         self._drift = _drift(found, now if then is None else then)
         moved = {
@@ -172,7 +180,8 @@ class FaceTracker:
         known = self._identities.get(id_)
         confirmed = known is not None or self._fresh or score >= self._sure_score
         seen_s = max(frame.time_s, known.seen_s) if known else frame.time_s
-        self._identities[id_] = _Identity(box, score, seen_s, confirmed)
+        motion = known.motion.seen(box, seen_s) if known else Motion(box, seen_s)
+        self._identities[id_] = _Identity(box, score, seen_s, confirmed, motion)
 
     def _miss(self, missed: set[int], frame: Frame) -> None:
         """Take faces out of view that were not detected, and give up ids that waited long."""
@@ -186,14 +195,19 @@ class FaceTracker:
             if face.followed or (face.confirmed and frame.time_s - face.seen_s <= self._max_age_s)
         }
 
-    def _assign(self, boxes: Boxes, places: Mapping[int, Box]) -> dict[int, int]:
+    def _assign(self, boxes: Boxes, places: Mapping[int, Box], time_s: float) -> dict[int, int]:
         """Track id to index of its detection; a detection without a track gets a new id."""
-        # Faces that are followed choose first: one that waits is where it was.
-        waiting = {id_: face.box for id_, face in self._identities.items() if id_ not in places}
+        waiting = {id_: face.motion for id_, face in self._identities.items() if id_ not in places}
+        # Faces that are followed choose first: nobody knows where one that waits is.
+        rounds = (
+            places,
+            {id_: motion.expected(time_s) for id_, motion in waiting.items()},
+            {id_: motion.box for id_, motion in waiting.items()},
+        )
         assigned: dict[int, int] = {}
         free = list(range(len(boxes)))
-        for known in (places, waiting):
-            ids = [id_ for id_ in known if id_ in self._identities]
+        for known in rounds:
+            ids = [id_ for id_ in known if id_ in self._identities and id_ not in assigned]
             rows = np.array([known[id_] for id_ in ids], np.float32).reshape(-1, 4)
             matched = associate(rows, boxes[free])
             assigned |= {ids[track]: free[index] for index, track in matched.items()}

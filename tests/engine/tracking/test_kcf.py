@@ -149,6 +149,37 @@ def test_a_covered_face_is_lost_within_five_frames() -> None:
     assert followed < 5
 
 
+def test_what_slides_before_a_face_takes_neither_it_nor_its_size() -> None:
+    """Two fifths are covered in three frames, by something with a texture of its own."""
+    image, box = seen(camera(0))
+    x, y, w, h = (round(value) for value in box)
+    board = cv2.resize(IMAGE[300:460, 300:500], (2 * w, h + 80))
+    follower = KCF()
+    follower.start(image, {1: box})
+    for frame in range(1, 24):
+        edge = x + min(12 * frame, round(0.4 * w))
+        shot = image.copy()
+        shot[y - 40 : y + h + 40, edge - 2 * w : edge] = board
+        assert iou(follower.update(shot)[1].box, box) > 0.9, frame
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_a_face_in_plain_sight_is_kept_when_its_filter_is_misled(others: int) -> None:
+    demo = Demo()
+    frames = [frame.image for frame in (demo.read() for _ in range(8)) if frame]
+    x, y, w, h = demo_face_box(0)
+    follower = KCF()
+    follower.start(frames[0], dict.fromkeys(range(10, 10 + others), (x + 5, y, w, h)))
+    follower.start(frames[0], {1: (x, y, w, h)})
+    # It has learnt the face 12 pixels from where it is.
+    astray = np.roll(follower._patches[: others + 1], 12, axis=2)
+    follower._filters.learn(astray, np.array(others * [0.0] + [1.0], np.float32))
+    for frame in range(1, 8):
+        found = follower.update(frames[frame])
+        assert iou(found[1].box, demo_face_box(frame)) > 0.95, frame
+        assert len(found) == others + 1
+
+
 @given(
     st.lists(
         st.tuples(

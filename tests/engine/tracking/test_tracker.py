@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.sources import open_source
-from fer_edge.engine.sources.demo import demo_face_box
+from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH, demo_face_box
+from fer_edge.engine.sources.images import read_image
 from fer_edge.engine.tracking import FaceTracker, open_tracker
 from fer_edge.engine.tracking.tracker import SURE_SCORE, brought_forward
 from fer_edge.engine.types import Detections, Frame
@@ -106,6 +108,32 @@ def test_a_doubtful_face_that_is_not_seen_again_leaves_nothing() -> None:
     assert not tracker.health.lost
     tracker.correct(frame(3), found(LEFT, RIGHT))
     assert ids(tracker) == [1, 3]
+
+
+@pytest.mark.parametrize(("gap", "same"), [(8, True), (30, False)])
+def test_a_face_that_was_hidden_on_its_way_comes_back_as_itself(gap: int, same: bool) -> None:
+    """It is found beyond its last place, where its motion led; not after `MAX_AGE_S`."""
+    tracker = open_tracker("kcf")
+    x, y, w, h = (round(value) for value in FACE_BOX)
+    face = read_image(PHOTOGRAPH)[y : y + h, x : x + w]
+
+    def shot(index: int, shown: bool) -> tuple[Frame, tuple[float, float, float, float]]:
+        left = 40 + 10 * index
+        picture = cv2.GaussianBlur(NOISE, (0, 0), 5)
+        if shown:
+            picture[200 : 200 + h, left : left + w] = face
+        return frame(index, picture), (left, 200, w, h)
+
+    now, box = shot(0, True)
+    tracker.correct(now, found(box))
+    for index in range(1, 10):
+        tracker.predict(shot(index, True)[0])
+    for index in range(10, 10 + gap):
+        tracker.predict(shot(index, False)[0])
+    tracker.correct(now := shot(10 + gap, False)[0], found())
+    assert ids(tracker) == []
+    tracker.correct(now, found(shot(10 + gap, True)[1]))
+    assert ids(tracker) == ([1] if same else [2])
 
 
 def test_faces_that_are_followed_choose_before_faces_that_wait() -> None:
