@@ -13,16 +13,12 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from ..geometry import iou_matrix
-from ..gray import GrayMemory
 from ..types import Image
-from .alignment import Step, Templates
+from .alignment import Step
 from .base import Box, Followed, Follower
-from .correlation import CorrelationFilters
-from .patches import GrayFrame
+from .matching import SIDE, Matching, PatchMatching
 from .poses import Pose
 
-# Side of a patch in template pixels, and of its middle that holds the face.
-SIDE, INNER = 64, 40
 # Side of a patch over the mean side of a box: how far around the face is searched.
 PADDING = 2.0
 # A smaller face has too few pixels to tell it from another place.
@@ -45,9 +41,13 @@ LEAST_INSIDE = 0.4
 
 
 class KCF(Follower):
-    """Follows position, size and tilt; see the module's description."""
+    """Follows position, size and tilt; see the module's description.
 
-    def __init__(self) -> None:
+    Args:
+        matching: compares the faces with the frames; None for the CPU's.
+    """
+
+    def __init__(self, matching: Matching | None = None) -> None:
         # Rows of everything below, in this order.
         self._ids: list[int] = []
         self._poses: list[Pose] = []
@@ -57,13 +57,8 @@ class KCF(Follower):
         self._velocities: list[tuple[float, float]] = []
         # Whether the template knew the last frame's face again.
         self._aligned: list[bool] = []
-        self._filters = CorrelationFilters(SIDE)
-        self._templates = Templates(INNER)
-        self._memory = GrayMemory()
+        self._matching = matching or PatchMatching()
         self._frames = 0
-        self._patches: Image = np.empty((4, SIDE, SIDE), np.uint8)
-        # The faces of the last frame.
-        self._faces: Image = np.empty((4, INNER, INNER), np.uint8)
 
     def start(self, image: Image, boxes: Mapping[int, Box]) -> None:
         """Follow these faces too; see `Follower.start`."""
@@ -79,13 +74,7 @@ class KCF(Follower):
             self._boxes.append((0.0, 0.0, w / scale, h / scale))
             self._velocities.append((0.0, 0.0))
             self._aligned.append(True)
-        self._reserve(len(self._ids))
-        patches = self._patches[first : len(self._ids)]
-        poses = self._poses[first:]
-        GrayFrame(image, poses, SIDE, self._memory).cut(poses, patches)
-        self._faces[first : len(self._ids)] = _middle(patches)
-        self._filters.add(patches)
-        self._templates.add(_middle(patches), np.array(self._boxes[first:])[:, 2:])
+        self._matching.add(image, self._poses[first:], np.array(self._boxes[first:])[:, 2:])
 
     def correct(self, boxes: Mapping[int, Box]) -> set[int]:
         """Take over better boxes; see `Follower.correct`.
@@ -106,7 +95,7 @@ class KCF(Follower):
             self._boxes[row] = (*middle, w / pose.scale, h / pose.scale)
             rates[row] = TEMPLATE_RATE
         if rates.any():
-            self._templates.learn(self._faces[: len(rates)], rates)
+            self._matching.adopt(rates)
         return apart
 
     def stop(self, ids: Collection[int]) -> None:
@@ -117,26 +106,22 @@ class KCF(Follower):
         """Find the faces in the next frame; see `Follower.update`."""
         if not self._ids:
             return {}
-        count = len(self._ids)
-        patches, faces = self._patches[:count], self._faces[:count]
         expected = [
             pose._replace(x=pose.x + dx, y=pose.y + dy)
             for pose, (dx, dy) in zip(self._poses, self._velocities, strict=True)
         ]
-        frame = GrayFrame(image, expected, SIDE, self._memory)
-        frame.cut(expected, patches)
-        peaks = self._filters.find(patches)
-        found = [
-            pose.moved(peak.across, peak.down) for pose, peak in zip(expected, peaks, strict=True)
-        ]
-        frame.cut(found, faces)
-        steps = self._templates.align(faces)
-        self._look_again(frame, expected, found, steps)
-        self._aligned = [step.alike for step in steps]
         self._frames += 1
-        if self._frames % LEARN_EVERY == 0 and any(self._aligned):
-            frame.cut(found, patches)
-            self._filters.learn(patches, np.float32(FILTER_RATE) * np.array(self._aligned))
+        with self._matching.seeing(image, expected):
+            peaks = self._matching.find(expected)
+            found = [
+                pose.moved(peak.across, peak.down)
+                for pose, peak in zip(expected, peaks, strict=True)
+            ]
+            steps = self._matching.align(found)
+            self._look_again(expected, found, steps)
+            self._aligned = [step.alike for step in steps]
+            if self._frames % LEARN_EVERY == 0 and any(self._aligned):
+                self._matching.learn(found, np.float32(FILTER_RATE) * np.array(self._aligned))
         before = self._poses
         self._poses = [
             _moved(pose, step) if alike else pose
@@ -158,9 +143,7 @@ class KCF(Follower):
         self._keep(kept)
         return answer
 
-    def _look_again(
-        self, frame: GrayFrame, expected: list[Pose], found: list[Pose], steps: list[Step]
-    ) -> None:
+    def _look_again(self, expected: list[Pose], found: list[Pose], steps: list[Step]) -> None:
         """Look where their motion leads for faces that were not where their filters say.
 
         A filter sees the face's surroundings too: what moves there, before the face or beside
@@ -172,9 +155,7 @@ class KCF(Follower):
         poses = list(found)
         for row in astray:
             poses[row] = expected[row]
-        faces = self._faces[: len(poses)]
-        frame.cut(poses, faces)
-        for row, step in zip(astray, self._templates.align_some(faces, astray), strict=True):
+        for row, step in zip(astray, self._matching.align_some(poses, astray), strict=True):
             if step.alike:
                 found[row], steps[row] = poses[row], step
 
@@ -193,22 +174,7 @@ class KCF(Follower):
         self._boxes = [self._boxes[row] for row in rows]
         self._velocities = [self._velocities[row] for row in rows]
         self._aligned = [self._aligned[row] for row in rows]
-        chosen = np.array(rows, np.intp)
-        self._faces[: len(rows)] = self._faces[chosen]
-        self._filters.keep(chosen)
-        self._templates.keep(chosen)
-
-    def _reserve(self, count: int) -> None:
-        if count > len(self._patches):
-            self._patches = np.empty((2 * count, SIDE, SIDE), np.uint8)
-            kept = self._faces
-            self._faces = np.empty((2 * count, INNER, INNER), np.uint8)
-            self._faces[: len(kept)] = kept
-
-
-def _middle(patches: Image) -> Image:
-    edge = (SIDE - INNER) // 2
-    return patches[:, edge:-edge, edge:-edge]
+        self._matching.keep(rows)
 
 
 def _moved(pose: Pose, step: Step) -> Pose:

@@ -11,6 +11,7 @@ from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH, Demo, demo_face_b
 from fer_edge.engine.sources.images import read_image
 from fer_edge.engine.tracking.base import Box
 from fer_edge.engine.tracking.kcf import KCF
+from fer_edge.engine.tracking.matching import PatchMatching
 
 IMAGE = read_image(PHOTOGRAPH)
 
@@ -172,8 +173,10 @@ def test_a_face_in_plain_sight_is_kept_when_its_filter_is_misled(others: int) ->
     follower.start(frames[0], dict.fromkeys(range(10, 10 + others), (x + 5, y, w, h)))
     follower.start(frames[0], {1: (x, y, w, h)})
     # It has learnt the face 12 pixels from where it is.
-    astray = np.roll(follower._patches[: others + 1], 12, axis=2)
-    follower._filters.learn(astray, np.array(others * [0.0] + [1.0], np.float32))
+    matching = follower._matching
+    assert isinstance(matching, PatchMatching)
+    astray = np.roll(matching._patches[: others + 1], 12, axis=2)
+    matching._filters.learn(astray, np.array(others * [0.0] + [1.0], np.float32))
     for frame in range(1, 8):
         found = follower.update(frames[frame])
         assert iou(found[1].box, demo_face_box(frame)) > 0.95, frame
