@@ -24,7 +24,7 @@ BLOCKS = 5
 # gradients does not hold farther out.
 LIMITS = np.array([2.0, 2.0, 0.08, 0.12])
 # Of x, y, growth, turn, gain and bias.
-_UNKNOWNS = 6
+UNKNOWNS = 6
 # Residuals that many times the median cost a block half of its trust.
 _TOLERANCE = 3.0
 # Squared grey levels that noise and rounding may make, whatever the median says.
@@ -62,71 +62,51 @@ class Step(NamedTuple):
         return self.likeness >= LEAST_LIKENESS and self.trusted >= LEAST_TRUSTED
 
 
-class Templates:
-    """What each face looks like, a row a face.
+class Equations:
+    """What products of patches with their templates say, a row a face.
 
-    Args:
-        side: of the patches in pixels, a multiple of `BLOCKS`; the faces are in their middle.
+    `b`, in the shapes, are the blocks of a patch, row by row; `u` are x, y, growth, turn, gain
+    and bias.
     """
 
-    def __init__(self, side: int) -> None:
-        self._side = side
-        place = np.arange(side, dtype=np.float32) - (side - 1) / 2
-        self._across, self._down = np.meshgrid(place, place)
-        pixels = (side // BLOCKS) ** 2
-        count = BLOCKS * BLOCKS
-        self._patches: Floats = np.empty((0, side, side), np.float32)
-        self._weights: Floats = np.empty((0, side, side), np.float32)
-        # What a block of a patch is multiplied by, and its weights, squares to be weighed.
-        self._matrices: Floats = np.empty((0, count, _UNKNOWNS, pixels), np.float32)
-        self._block_weights: Floats = np.empty((0, count, pixels), np.float32)
+    def __init__(self) -> None:
         # Normal equations of each block.
-        self._normal: Reals = np.empty((0, count, _UNKNOWNS**2))
+        self._normal: Reals = np.empty((0, BLOCKS**2, UNKNOWNS**2))
+        self._trust: Reals = np.empty((0, BLOCKS**2))
         self._update_shares()
-        self._trust: Reals = np.empty((0, count))
 
-    def add(self, patches: Image, sizes: Reals) -> None:
-        """Append a template for each patch.
+    def put(self, first: int, normal: Floats) -> None:
+        """Take over the templates of all faces from a row on, and append what is new.
 
         Args:
-            patches: uint8 `(n, side, side)`.
-            sizes: `(n, 2)`: width and height of the face in template pixels.
+            first: row.
+            normal: float32 `(n, b, u, u)`: weighted products of a block's functions.
         """
-        # Inside an ellipse, so that the background at a box's corners does not hold the face.
-        half = np.maximum(sizes, 1.0)[:, :, None, None].astype(np.float32) / 2
-        radius = np.hypot(self._across / half[:, 0], self._down / half[:, 1])
-        weights = np.clip((1.1 - radius) / 0.3, 0, 1)
-        weights /= weights.sum(axis=(1, 2), keepdims=True)
-        self._weights = np.concatenate([self._weights, weights])
-        self._patches = np.concatenate([self._patches, patches.astype(np.float32)])
-        self._block_weights = np.concatenate([self._block_weights, _blocks(weights)])
-        self._trust = np.concatenate([self._trust, np.ones((len(patches), BLOCKS * BLOCKS))])
-        self._prepare(slice(len(self._matrices), None))
+        normal = normal.astype(np.float64)
+        # A face without structure in some direction is not moved along it, and one without any
+        # has an answer too.
+        normal[:, :, _STEP, _STEP] = 1.001 * normal[:, :, _STEP, _STEP] + 1e-6
+        normal[:, :, 4, 4] += 1e-6
+        rows = normal.reshape(*normal.shape[:2], -1)
+        self._normal = np.concatenate([self._normal[:first], rows])
+        new = np.ones((len(self._normal) - len(self._trust), BLOCKS**2))
+        self._trust = np.concatenate([self._trust, new])
+        self._update_shares()
 
     def keep(self, rows: npt.NDArray[np.intp]) -> None:
-        """Keep the templates of these rows, in their order, and forget the others."""
-        for name in ("patches", "weights", "matrices", "block_weights", "normal", "trust"):
-            setattr(self, f"_{name}", getattr(self, f"_{name}")[rows])
+        """Keep these rows, in their order, and forget the others."""
+        self._normal, self._trust = self._normal[rows], self._trust[rows]
         self._update_shares()
 
-    def learn(self, patches: Image, rates: Floats) -> None:
-        """Let each template take in its patch.
+    def solve(self, products: Reals, squares: Reals | Floats) -> list[Step]:
+        """Steps, by weighted least squares over the blocks.
 
         Args:
-            patches: uint8 `(n, side, side)`, each aligned with its template.
-            rates: float32 `(n,)`, 0-1: share of the new patch.
+            products: `(n, b, u)`: weighted products of a block of the patch with its functions.
+            squares: `(n, b)`: weighted squares of the patch.
         """
-        self._patches += rates[:, None, None] * (patches - self._patches)
-        self._prepare(slice(0, None))
-
-    def align(self, patches: Image) -> list[Step]:
-        """Compare each patch, uint8 `(n, side, side)`, with its template."""
-        values = _blocks(patches)
-        products = np.matmul(self._matrices, values[..., None])[..., 0].astype(np.float64)
-        np.square(values, out=values)
-        squares = np.matmul(self._block_weights[:, :, None], values[..., None])[..., 0, 0]
         # What was trusted in the last frame decides the step; what fits it is trusted next.
-        answer = self._solve(products)
+        answer = self._answers(products)
         gain, bias = np.maximum(answer[:, 4:5], _LEAST_GAIN), answer[:, 5:]
         slopes = np.minimum(np.maximum(answer[:, :4] / gain, -LIMITS), LIMITS)
         # What only a farther step would explain is no likeness.
@@ -145,10 +125,10 @@ class Templates:
                 self._trust[row] = before[row]
         return steps
 
-    def align_some(self, patches: Image, rows: list[int]) -> list[Step]:
-        """Align the patches of these rows only, out of one for each; see `align`."""
+    def solve_some(self, products: Reals, squares: Reals | Floats, rows: list[int]) -> list[Step]:
+        """Steps of some rows only, though there are products of all; see `solve`."""
         before = self._trust
-        steps = self.align(patches)
+        steps = self.solve(products, squares)
         after, self._trust = self._trust, before
         before[rows] = after[rows]
         return [steps[row] for row in rows]
@@ -157,17 +137,17 @@ class Templates:
         """Sums over the blocks, weighted with their trust: `(n, blocks)` to `(n,)`."""
         return np.matmul(self._trust[:, None], values[..., None])[:, 0, 0]
 
-    def _solve(self, products: Reals) -> Reals:
+    def _answers(self, products: Reals) -> Reals:
         """Weighted least squares over the blocks: `(n, 6)`."""
         trust = self._trust[:, None]
-        normal = np.matmul(trust, self._normal).reshape(-1, _UNKNOWNS, _UNKNOWNS)
+        normal = np.matmul(trust, self._normal).reshape(-1, UNKNOWNS, UNKNOWNS)
         right = np.matmul(trust, products)
         return np.linalg.solve(normal, right.transpose(0, 2, 1))[..., 0]
 
-    def _residuals(self, products: Reals, squares: Reals, answer: Reals) -> Reals:
+    def _residuals(self, products: Reals, squares: Reals | Floats, answer: Reals) -> Reals:
         """Squared grey levels that the answers leave unexplained, by block, weighted."""
         column = answer[:, :, None]
-        pairs = (column * answer[:, None]).reshape(-1, _UNKNOWNS**2, 1)
+        pairs = (column * answer[:, None]).reshape(-1, UNKNOWNS**2, 1)
         fitted = np.matmul(self._normal, pairs)[..., 0]
         return np.maximum(squares - 2 * np.matmul(products, column)[..., 0] + fitted, 0)
 
@@ -177,6 +157,78 @@ class Templates:
         # Blocks outside the ellipse are infinitely wrong, and the last.
         usual = np.sort(residuals, axis=1)[self._middles] + _FLOOR
         self._trust = 1 / (1 + np.square(residuals / (_TOLERANCE * usual[:, None])))
+
+    def _update_shares(self) -> None:
+        """Note each block's share of its face, and which block is the median one."""
+        self._shares: Reals = self._normal[:, :, -1].copy()
+        inside = self._shares > _LEAST_SHARE
+        self._reliable_shares: Reals = np.where(inside, self._shares, 1e-30)
+        self._middles = np.arange(len(inside)), np.count_nonzero(inside, axis=1) // 2
+
+
+class Templates:
+    """What each face looks like, a row a face.
+
+    Args:
+        side: of the patches in pixels, a multiple of `BLOCKS`; the faces are in their middle.
+    """
+
+    def __init__(self, side: int) -> None:
+        self._side = side
+        self._across, self._down = _places(side)
+        pixels = (side // BLOCKS) ** 2
+        count = BLOCKS * BLOCKS
+        self._patches: Floats = np.empty((0, side, side), np.float32)
+        self._weights: Floats = np.empty((0, side, side), np.float32)
+        # What a block of a patch is multiplied by, and its weights, squares to be weighed.
+        self._matrices: Floats = np.empty((0, count, UNKNOWNS, pixels), np.float32)
+        self._block_weights: Floats = np.empty((0, count, pixels), np.float32)
+        self._equations = Equations()
+
+    def add(self, patches: Image, sizes: Reals) -> None:
+        """Append a template for each patch.
+
+        Args:
+            patches: uint8 `(n, side, side)`.
+            sizes: `(n, 2)`: width and height of the face in template pixels.
+        """
+        weights = weights_of(sizes, self._side)
+        self._weights = np.concatenate([self._weights, weights])
+        self._patches = np.concatenate([self._patches, patches.astype(np.float32)])
+        self._block_weights = np.concatenate([self._block_weights, _blocks(weights)])
+        self._prepare(slice(len(self._matrices), None))
+
+    def keep(self, rows: npt.NDArray[np.intp]) -> None:
+        """Keep the templates of these rows, in their order, and forget the others."""
+        for name in ("patches", "weights", "matrices", "block_weights"):
+            setattr(self, f"_{name}", getattr(self, f"_{name}")[rows])
+        self._equations.keep(rows)
+
+    def learn(self, patches: Image, rates: Floats) -> None:
+        """Let each template take in its patch.
+
+        Args:
+            patches: uint8 `(n, side, side)`, each aligned with its template.
+            rates: float32 `(n,)`, 0-1: share of the new patch.
+        """
+        self._patches += rates[:, None, None] * (patches - self._patches)
+        self._prepare(slice(0, None))
+
+    def align(self, patches: Image) -> list[Step]:
+        """Compare each patch, uint8 `(n, side, side)`, with its template."""
+        return self._equations.solve(*self._products(patches))
+
+    def align_some(self, patches: Image, rows: list[int]) -> list[Step]:
+        """Align the patches of these rows only, out of one for each; see `align`."""
+        return self._equations.solve_some(*self._products(patches), rows)
+
+    def _products(self, patches: Image) -> tuple[Reals, Floats]:
+        """What `Equations.solve` wants to know of patches."""
+        values = _blocks(patches)
+        products = np.matmul(self._matrices, values[..., None])[..., 0].astype(np.float64)
+        np.square(values, out=values)
+        squares = np.matmul(self._block_weights[:, :, None], values[..., None])[..., 0, 0]
+        return products, squares
 
     def _prepare(self, rows: slice) -> None:
         """Compute what depends on the templates alone."""
@@ -189,23 +241,34 @@ class Templates:
             [*map(_blocks, (dx, dy, growth, turn, picture)), np.ones_like(_blocks(picture))], axis=2
         )
         matrices = functions * self._block_weights[rows][:, :, None]
-        normal = np.matmul(matrices, functions.transpose(0, 1, 3, 2)).astype(np.float64)
-        # A face without structure in some direction is not moved along it, and one without any
-        # has an answer too.
-        normal[:, :, _STEP, _STEP] = 1.001 * normal[:, :, _STEP, _STEP] + 1e-6
-        normal[:, :, 4, 4] += 1e-6
-        normal = normal.reshape(*normal.shape[:2], -1)
+        normal = np.matmul(matrices, functions.transpose(0, 1, 3, 2))
         kept = rows.start
         self._matrices = np.concatenate([self._matrices[:kept], matrices])
-        self._normal = np.concatenate([self._normal[:kept], normal])
-        self._update_shares()
+        self._equations.put(kept, normal)
 
-    def _update_shares(self) -> None:
-        """Note each block's share of its face, and which block is the median one."""
-        self._shares: Reals = self._normal[:, :, -1].copy()
-        inside = self._shares > _LEAST_SHARE
-        self._reliable_shares: Reals = np.where(inside, self._shares, 1e-30)
-        self._middles = np.arange(len(inside)), np.count_nonzero(inside, axis=1) // 2
+
+def weights_of(sizes: Reals, side: int) -> Floats:
+    """How much each pixel of a patch counts, float32 `(n, side, side)`; 1 together.
+
+    Inside an ellipse, so that the background at a box's corners does not hold the face.
+
+    Args:
+        sizes: `(n, 2)`: width and height of the faces in the patches' middle, in pixels.
+        side: of the patches in pixels.
+    """
+    half = np.maximum(sizes, 1.0)[:, :, None, None].astype(np.float32) / 2
+    across, down = _places(side)
+    radius = np.hypot(across / half[:, 0], down / half[:, 1])
+    weights: Floats = np.clip((1.1 - radius) / 0.3, 0, 1)
+    weights /= weights.sum(axis=(1, 2), keepdims=True)
+    return weights
+
+
+def _places(side: int) -> tuple[Floats, Floats]:
+    """Across and down from the middle of a patch, `(side, side)`."""
+    place = np.arange(side, dtype=np.float32) - (side - 1) / 2
+    across, down = np.meshgrid(place, place)
+    return across, down
 
 
 def _blocks(pictures: Floats | Image) -> Floats:

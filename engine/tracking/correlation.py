@@ -59,13 +59,9 @@ class CorrelationFilters:
 
     def __init__(self, side: int) -> None:
         self._side = side
-        # Of the periodic window's spectrum nine numbers are not zero: what a patch's mean adds.
-        ramp = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side)).astype(np.float32)
+        ramp = window_of(side)
         self._window: Floats = ramp[:, None] * ramp
-        away = np.arange(side) - side // 2
-        wanted = np.fft.fft2(np.exp(-0.5 * (away[:, None] ** 2 + away**2) / SIGMA**2))
-        wanted[np.ix_((-1, 0, 1), (-1, 0, 1))] = 0
-        self._wanted: Floats = np.asarray(cv2.dft(np.fft.ifft2(wanted).real.astype(np.float32)))
+        self._wanted: Floats = np.asarray(cv2.dft(wanted_of(side)))
         self._numerators: Floats = np.empty((0, side, side), np.float32)
         self._powers: Floats = np.empty((0, side, side), np.float32)
         self._filters: Floats = np.empty((0, side, side), np.float32)
@@ -140,6 +136,20 @@ class CorrelationFilters:
         self._spectra: Floats = np.empty(shape, np.float32)
         self._squares: Floats = np.empty(shape, np.float32)
         self._response: Floats = np.empty(shape[1:], np.float32)
+
+
+def window_of(side: int) -> Floats:
+    """The periodic Hann window along one side of a patch, float32 `(side,)`."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(side) / side)).astype(np.float32)
+
+
+def wanted_of(side: int) -> Floats:
+    """The wanted response y to a patch, float32 `(side, side)`, highest in its middle."""
+    away = np.arange(side) - side // 2
+    wanted = np.fft.fft2(np.exp(-0.5 * (away[:, None] ** 2 + away**2) / SIGMA**2))
+    # Of the window's spectrum nine numbers are not zero: what a patch's mean adds.
+    wanted[np.ix_((-1, 0, 1), (-1, 0, 1))] = 0
+    return np.fft.ifft2(wanted).real.astype(np.float32)
 
 
 def _power(spectra: Floats, out: Floats) -> Floats:

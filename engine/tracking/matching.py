@@ -18,6 +18,7 @@ from .poses import Pose
 
 # Side of a patch in template pixels, and of its middle that holds the face.
 SIDE, INNER = 64, 40
+_NOTHING_TO_CLOSE = nullcontext()
 
 
 class Matching(ABC):
@@ -110,7 +111,7 @@ class PatchMatching(Matching):
     def seeing(self, image: Image, poses: Sequence[Pose]) -> AbstractContextManager[object]:
         """Take the next frame; see `Matching.seeing`."""
         self._frame = GrayFrame(image, poses, SIDE, self._memory)
-        return nullcontext()
+        return _NOTHING_TO_CLOSE
 
     def find(self, poses: Sequence[Pose]) -> list[Peak]:
         """How far from these poses the filters respond most."""

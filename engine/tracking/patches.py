@@ -64,7 +64,7 @@ class GrayFrame:
 
     def __init__(self, image: Image, poses: Sequence[Pose], side: int, memory: GrayMemory) -> None:
         self._image, self._memory = image, memory
-        regions = [self._region(pose, side * _REACH, _level(pose)) for pose in poses]
+        regions = [self._region(pose, side * _REACH, level_of(pose)) for pose in poses]
         area, whole = sum(region.area for region in regions), image.shape[0] * image.shape[1]
         # Halves of halves add up to a third.
         memory.restart(2 * min(area, whole))
@@ -120,7 +120,7 @@ class GrayFrame:
             # No part of the face is in the frame: there is nothing to see.
             return _Surroundings(_Region(0, 0, 0, 0, region.level), np.zeros((1, 1), np.uint8))
         left, top, right, bottom, level = region
-        skips = _skips(level)
+        skips = skips_of(level)
         gray = gray_of(self._image[top:bottom, left:right], skips, self._memory)
         return _Surroundings(region, shrunk(gray, level, skips, self._memory))
 
@@ -132,10 +132,14 @@ class GrayFrame:
         return [known[level] for level in levels]
 
 
-def _level(pose: Pose) -> int:
+def level_of(pose: Pose) -> int:
+    """How often the frame is halved before a patch is cut from it."""
     return max(0, round(log2(pose.scale)))
 
 
-def _skips(level: int) -> int:
-    """Four rows for each row of squares are enough; two cost accuracy where faces grow."""
+def skips_of(level: int) -> int:
+    """Every `2**skips`-th row of a frame is looked at that is halved `level` times.
+
+    Four rows for each row of squares are enough; two cost accuracy where faces grow.
+    """
     return max(0, level - 2)
