@@ -35,13 +35,12 @@ class Cuda:
             raise Skipped("no NVIDIA GPU or driver here")
         self.gpu: GPU = gpu
         self._cuda = ctypes.CDLL("libcuda.so.1")
-        context, module, stream = c_void_p(), c_void_p(), c_void_p()
+        context, stream = c_void_p(), c_void_p()
         self._call("cuDevicePrimaryCtxRetain", byref(context), c_int(0))
         self._call("cuCtxPushCurrent_v2", context)
-        text = ptx_for(gpu.capability).read_bytes()
-        self._call("cuModuleLoadDataEx", byref(module), c_char_p(text), 0, None, None)
         self._call("cuStreamCreate", byref(stream), 1)
-        self._module, self._stream = module, stream
+        self._stream = stream
+        self._modules: dict[str, c_void_p] = {}
         self._functions: dict[str, c_void_p] = {}
         self._blocker: int | None = None
 
@@ -86,7 +85,8 @@ class Cuda:
         if function is None:
             function = c_void_p()
             name = launch.name.encode()
-            self._call("cuModuleGetFunction", byref(function), self._module, c_char_p(name))
+            module = self._module(launch.source)
+            self._call("cuModuleGetFunction", byref(function), module, c_char_p(name))
             self._functions[launch.name] = function
         packed = pack(launch.arguments)
         size = c_size_t(len(packed))
@@ -121,6 +121,13 @@ class Cuda:
             self._call(self._elapsed_name(), byref(elapsed), begin, end)
             found.append(elapsed.value / 1e3 / times)
         return float(np.median(found[1:]))
+
+    def _module(self, source: str) -> c_void_p:
+        if source not in self._modules:
+            module, text = c_void_p(), ptx_for(source, self.gpu.capability).read_bytes()
+            self._call("cuModuleLoadDataEx", byref(module), c_char_p(text), 0, None, None)
+            self._modules[source] = module
+        return self._modules[source]
 
     def _elapsed_name(self) -> str:
         # The newer one came with CUDA 12.8.

@@ -16,25 +16,31 @@ from pathlib import Path
 from ..errors import BackendUnavailable, BadInput, FerError
 from ..outputs import PendingFile
 
-SOURCE = Path(__file__).with_name("kernels.cu")
+# Each becomes a module of its own, which the driver compiles when a kernel of it is wanted.
+SOURCES = {name: Path(__file__).with_name(f"{name}.cu") for name in ("kernels", "kcf")}
 PTX_FOLDER = Path(__file__).with_name("ptx")
 # Pascal, Turing, Ampere, Hopper; newer GPUs run the PTX of an older one.
 ARCHITECTURES = ("61", "75", "86", "90")
 _INSTALL = "pip install nvidia-cuda-nvrtc-cu12"
 
 
-def source_mark(source: str) -> str:
-    """The first line of PTX made from a source."""
-    return f"// kernels.cu SHA-256 {hashlib.sha256(source.encode()).hexdigest()}"
+def source_mark(name: str, source: str) -> str:
+    """The first line of PTX made from the text of a source of `SOURCES`."""
+    return f"// {name}.cu SHA-256 {hashlib.sha256(source.encode()).hexdigest()}"
 
 
-def ptx_path(architecture: str) -> Path:
-    """Where the PTX of a compute capability, as `86`, is kept."""
-    return PTX_FOLDER / f"kernels_{architecture}.ptx"
+def ptx_path(name: str, architecture: str) -> Path:
+    """Where the PTX of a source for a compute capability, as `86`, is kept."""
+    return PTX_FOLDER / f"{name}_{architecture}.ptx"
 
 
-def compile_ptx(source: str, architecture: str) -> str:
+def compile_ptx(name: str, source: str, architecture: str) -> str:
     """Compile CUDA C++ for a compute capability, as `86`.
+
+    Args:
+        name: of the source, for the compiler's log.
+        source: its text.
+        architecture: the compute capability.
 
     Raises:
         BackendUnavailable: NVRTC is not installed.
@@ -45,7 +51,7 @@ def compile_ptx(source: str, architecture: str) -> str:
     _check(
         nvrtc,
         nvrtc.nvrtcCreateProgram(
-            ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None
+            ctypes.byref(program), source.encode(), f"{name}.cu".encode(), 0, None, None
         ),
     )
     try:
@@ -55,7 +61,7 @@ def compile_ptx(source: str, architecture: str) -> str:
         )
         if status:
             log = _text(nvrtc, nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog, program)
-            raise BadInput(f"kernels.cu for compute_{architecture}: {log.strip()}")
+            raise BadInput(f"{name}.cu for compute_{architecture}: {log.strip()}")
         return _text(nvrtc, nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX, program)
     finally:
         nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
@@ -89,18 +95,22 @@ def _check(nvrtc: ctypes.CDLL, status: int) -> None:
 
 def main() -> int:
     """Compile for every architecture, then replace the PTX; 2 where that fails."""
-    source = SOURCE.read_text()
+    sources = {name: path.read_text() for name, path in SOURCES.items()}
     try:
-        # All before any is replaced: the shipped files are of one source.
-        made = {name: compile_ptx(source, name) for name in ARCHITECTURES}
+        # All before any is replaced: the shipped files are of one state of the sources.
+        made = {
+            (name, architecture): compile_ptx(name, source, architecture)
+            for name, source in sources.items()
+            for architecture in ARCHITECTURES
+        }
     except FerError as error:
         print(error, file=sys.stderr)
         return 2
     PTX_FOLDER.mkdir(exist_ok=True)
-    for architecture, ptx in made.items():
-        path = ptx_path(architecture)
+    for (name, architecture), ptx in made.items():
+        path = ptx_path(name, architecture)
         pending = PendingFile(path)
-        pending.path.write_text(f"{source_mark(source)}\n{ptx}")
+        pending.path.write_text(f"{source_mark(name, sources[name])}\n{ptx}")
         pending.commit()
         print(f"{path}: {path.stat().st_size:,} bytes")
     return 0

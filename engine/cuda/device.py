@@ -45,7 +45,8 @@ class Device:
         self.gpu = gpu
         self._driver = driver
         self._context = driver.Device(0).retain_primary_context()
-        self._module: Any = None
+        # By source.
+        self._modules: dict[str, Any] = {}
         self._functions: dict[str, Any] = {}
         self._loading = threading.Lock()
 
@@ -87,33 +88,37 @@ class Device:
         """Queue a copy from the GPU into a contiguous array in pinned memory."""
         self._driver.memcpy_dtoh_async(array, address, stream)
 
+    def copy(self, to: int, address: int, size: int, stream: Any) -> None:
+        """Queue a copy of `size` bytes inside the GPU."""
+        self._driver.memcpy_dtod_async(to, address, size, stream)
+
     def launch(self, launch: Launch, stream: Any) -> None:
-        """Queue a kernel of `kernels.cu`."""
-        function = self._functions.get(launch.name) or self._function(launch.name)
+        """Queue a kernel."""
+        function = self._functions.get(launch.name) or self._function(launch)
         function(*launch.arguments, grid=launch.grid, block=launch.block, stream=stream)
 
-    def load(self) -> None:
-        """Let the driver compile the kernels now, not at the first launch."""
+    def load(self, source: str = "kernels") -> None:
+        """Let the driver compile the kernels of a source now, not at their first launch."""
         with self._loading:
-            if self._module is None:
-                text = ptx_for(self.gpu.capability).read_bytes()
+            if source not in self._modules:
+                text = ptx_for(source, self.gpu.capability).read_bytes()
                 # The driver reads up to the zero.
-                self._module = self._driver.module_from_buffer(text + b"\0")
+                self._modules[source] = self._driver.module_from_buffer(text + b"\0")
 
     def close(self) -> None:
         """Let the context go; may be called twice."""
         if self._context is None:
             return
         with self.current():
-            self._functions, self._module = {}, None
+            self._functions, self._modules = {}, {}
         # Told to: left to itself, PyCUDA takes it for a context of its own making.
         self._context.detach()
         self._context = None
 
-    def _function(self, name: str) -> Any:
-        self.load()
-        self._functions[name] = self._module.get_function(name)
-        return self._functions[name]
+    def _function(self, launch: Launch) -> Any:
+        self.load(launch.source)
+        self._functions[launch.name] = self._modules[launch.source].get_function(launch.name)
+        return self._functions[launch.name]
 
 
 _opened: Device | None = None

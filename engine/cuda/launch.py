@@ -30,15 +30,17 @@ class Launch:
     """One launch of a kernel.
 
     Attributes:
-        name: of the kernel in `kernels.cu`.
+        name: of the kernel.
         grid, block: numbers of blocks and of threads in one.
         arguments: in the kernel's order, each of its exact type; pointers are `np.uintp`.
+        source: where the kernel is, one of `compile.SOURCES`.
     """
 
     name: str
     grid: tuple[int, int, int]
     block: tuple[int, int, int]
     arguments: tuple[Argument, ...]
+    source: str = "kernels"
 
 
 @dataclass(frozen=True)

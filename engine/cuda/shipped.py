@@ -8,12 +8,13 @@ from ..errors import BackendUnavailable
 from .compile import ARCHITECTURES, ptx_path
 
 
-def ptx_for(capability: str) -> Path:
-    """The PTX for a GPU: of the newest architecture that it knows.
+def ptx_for(name: str, capability: str) -> Path:
+    """The PTX of a source for a GPU: of the newest architecture that it knows.
 
     The driver compiles PTX of an older architecture for any newer GPU.
 
     Args:
+        name: of the source, one of `SOURCES`.
         capability: compute capability, as `8.9`.
 
     Raises:
@@ -25,7 +26,7 @@ def ptx_for(capability: str) -> Path:
             f"the GPU has compute capability {capability}; "
             f"{_dotted(min(ARCHITECTURES, key=_number))} or later is needed"
         )
-    return ptx_path(max(known, key=_number))
+    return ptx_path(name, max(known, key=_number))
 
 
 def _number(capability: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ..errors import BadInput
 from .base import Box, Follower
 from .kcf import KCF
@@ -10,18 +12,28 @@ from .resting import Resting
 from .tracker import MAX_AGE_S, FaceTracker, Health
 
 __all__ = [
-    "FOLLOWERS", "MAX_AGE_S", "Box", "FaceTracker", "Follower", "Health", "open_tracker",
+    "FOLLOWERS", "MAX_AGE_S", "Box", "FaceTracker", "Follower", "Followers", "Health",
+    "open_tracker",
 ]  # fmt: skip
 
-FOLLOWERS: dict[str, type[Follower]] = {"kcf": KCF, "opencv": OpenCVKCF, "none": Resting}
+Followers = Mapping[str, Callable[[], Follower]]
+
+FOLLOWERS: Followers = {"kcf": KCF, "opencv": OpenCVKCF, "none": Resting}
 
 
-def open_tracker(name: str, max_age_s: float = MAX_AGE_S) -> FaceTracker:
+def open_tracker(
+    name: str, max_age_s: float = MAX_AGE_S, followers: Followers = FOLLOWERS
+) -> FaceTracker:
     """A tracker with the follower of that name; see `FaceTracker`.
+
+    Args:
+        name: of the follower.
+        max_age_s: how long an id waits, in seconds of the source.
+        followers: what makes each.
 
     Raises:
         BadInput: there is none of that name.
     """
-    if name not in FOLLOWERS:
-        raise BadInput(f"no tracker {name!r}; there are {', '.join(FOLLOWERS)}")
-    return FaceTracker(FOLLOWERS[name](), max_age_s)
+    if name not in followers:
+        raise BadInput(f"no tracker {name!r}; there are {', '.join(followers)}")
+    return FaceTracker(followers[name](), max_age_s)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fer_edge.engine.cuda.compile import SOURCE
+from fer_edge.engine.cuda.compile import SOURCES
 from fer_edge.engine.cuda.gpu import present_gpu
 
 from ..conftest import REPOSITORY
@@ -81,7 +81,7 @@ def test_kernels_are_checked_through_the_driver(tmp_path: Path, driver: Path) ->
 
 
 def test_a_wrong_kernel_and_a_crash_are_failures_of_one_check(tmp_path: Path, driver: Path) -> None:
-    text = SOURCE.read_text()
+    text = SOURCES["kernels"].read_text()
     wrong = text.replace("(level - mean) * scale", "(level - mean) * scale * 0.9f")
     assert wrong != text
     folder = tmp_path / "wrong"

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Collection
 from pathlib import Path
 
-from fer_edge.engine.cuda.compile import SOURCE
+from .cpu_gpu import kernel_text
 
 DRIVER = Path(__file__).with_name("driver.cpp")
 FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1")
@@ -18,15 +18,14 @@ def build_driver(folder: Path, source: str | None = None, called: Collection[str
 
     Args:
         folder: to put it into.
-        source: of the kernels; None for the real one.
+        source: of the kernels; None for all real ones.
         called: functions of the driver that somebody links to.
 
     Returns:
         The folder, for `LD_LIBRARY_PATH`.
     """
-    text = SOURCE.read_text() if source is None else source
+    text, kernels = kernel_text(source)
     there = set(re.findall(r"\bint (cu[A-Z]\w+)\(", DRIVER.read_text()))
-    kernels = re.findall(r"__global__ void (\w+)\(", text)
     table = ", ".join(f'{{"{name}", &packed_{name}}}' for name in kernels)
     lines = [
         f'#include "{DRIVER}"',

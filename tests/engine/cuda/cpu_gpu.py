@@ -1,4 +1,4 @@
-"""Runs `kernels.cu` on the CPU through the stand-in header."""
+"""Runs the kernels on the CPU through the stand-in header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_edge.engine.cuda.compile import SOURCE
+from fer_edge.engine.cuda.compile import SOURCES
 from fer_edge.engine.cuda.launch import Launch
 
 HEADER = Path(__file__).with_name("standin.h")
@@ -23,10 +23,21 @@ def compiler() -> str | None:
     return shutil.which("g++")
 
 
+def kernel_text(source: str | None = None) -> tuple[str, list[str]]:
+    """C++ of all kernels, and their names; or of a changed text of one source alone."""
+    texts = [path.read_text() for path in SOURCES.values()] if source is None else [source]
+    # What is not a kernel has the same names in several.
+    parts = [
+        f"namespace source_{number} {{\n{text}\n}}\nusing namespace source_{number};"
+        for number, text in enumerate(texts)
+    ]
+    whole = "\n".join(parts)
+    return whole, re.findall(r"__global__ void (\w+)\(", whole)
+
+
 def build(folder: Path, source: str | None = None, sanitize: bool = False) -> Path:
-    """Compile the kernels (or a changed text of them) to a shared library."""
-    text = SOURCE.read_text() if source is None else source
-    names = re.findall(r"__global__ void (\w+)\(", text)
+    """Compile the kernels to a shared library; see `kernel_text`."""
+    text, names = kernel_text(source)
     runs = "\n".join(f"RUNNABLE({name})" for name in names)
     program = folder / "kernels.cpp"
     program.write_text(f'#include "{HEADER}"\n{text}\n{runs}\n')

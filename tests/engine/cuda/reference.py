@@ -46,3 +46,40 @@ def bgr_from_nv12(
     level = y * np.maximum(luma.astype(float) - 16, 0)
     bgr = [level + bu * u, level - gu * u - gv * v, level + rv * v]
     return np.clip(np.floor(np.stack(bgr, 2) + 0.5), 0, 255).astype(np.uint8)
+
+
+def gray_halved(image: npt.NDArray[np.uint8], level: int) -> Floats:
+    """Means of 2^level by 2^level pixels in whole grey levels; an incomplete last one is left out.
+
+    Where there is none that is complete, of the pixels that there are. Four rows are looked at.
+    """
+    weights = np.array([3735, 19235, 9798])
+    gray = (image.astype(np.int64) @ weights + 16384) >> 15
+    block = 2**level
+    height, width = (max(1, length // block) for length in gray.shape)
+    step = max(1, block // 4)
+    tall = [gray[y * block : (y + 1) * block] for y in range(height)]
+    rows = [row[min(step // 2, len(row) - 1) :: step] for row in tall]
+    return np.array(
+        [[row[:, x * block : (x + 1) * block].mean() for x in range(width)] for row in rows]
+    )
+
+
+def gray_patch(
+    image: npt.NDArray[np.uint8], x: float, y: float, scale: float, angle: float, side: int
+) -> Floats:
+    """What `patches.GrayFrame` cuts, with exact positions and means."""
+    level = max(0, round(np.log2(scale)))
+    gray = gray_halved(image, level)
+    place = np.arange(side) - (side - 1) / 2
+    across, down = np.meshgrid(place, place)
+    step = scale / 2**level
+    u = x / 2**level - 0.5 + step * (np.cos(angle) * across - np.sin(angle) * down)
+    v = y / 2**level - 0.5 + step * (np.sin(angle) * across + np.cos(angle) * down)
+    u, v = np.clip(u, 0, gray.shape[1] - 1), np.clip(v, 0, gray.shape[0] - 1)
+    left, top = u.astype(int), v.astype(int)
+    right, bottom = np.minimum(left + 1, gray.shape[1] - 1), np.minimum(top + 1, gray.shape[0] - 1)
+    u, v = u - left, v - top
+    above = gray[top, left] * (1 - u) + gray[top, right] * u
+    below = gray[bottom, left] * (1 - u) + gray[bottom, right] * u
+    return above * (1 - v) + below * v

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_edge.engine.cuda.compile import SOURCE
+from fer_edge.engine.cuda.compile import SOURCES
 from fer_edge.engine.cuda.launch import (
     BgrFrame,
     Nv12Frame,
@@ -28,6 +25,7 @@ from fer_edge.engine.preprocess import crop_square, face_inputs, network_input
 
 from .cpu_gpu import StandIn, build, compiler
 from .reference import bgr_from_nv12, bilinear
+from .sanitized import sanitized
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no g++")
 
@@ -300,26 +298,8 @@ print("clean")
 """
 
 
-def sanitized(library: Path) -> subprocess.CompletedProcess[str]:
-    runtime = subprocess.run(
-        ["g++", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    if not Path(runtime).is_absolute():
-        pytest.skip("g++ comes without the address sanitizer")
-    repository = Path(__file__).parents[3]
-    environment = {**os.environ, "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"}
-    inherited = os.environ.get("PYTHONPATH")
-    environment["PYTHONPATH"] = os.pathsep.join([str(repository), *filter(None, [inherited])])
-    # Python's own allocator would hide where one array ends and the next begins.
-    environment["PYTHONMALLOC"] = "malloc"
-    return subprocess.run(
-        [sys.executable, "-c", SANITIZED, str(library)],
-        env=environment, cwd=repository, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
 def test_nothing_reads_or_writes_outside(tmp_path: Path) -> None:
-    done = sanitized(build(tmp_path, sanitize=True))
+    done = sanitized(SANITIZED, build(tmp_path, sanitize=True))
     assert done.stdout == "clean\n", done.stderr[-3000:]
 
 
@@ -333,8 +313,8 @@ def test_nothing_reads_or_writes_outside(tmp_path: Path) -> None:
     ],
 )
 def test_the_sanitizer_sees_a_kernel_that_does(tmp_path: Path, right: str, wrong: str) -> None:
-    text = SOURCE.read_text()
+    text = SOURCES["kernels"].read_text()
     assert right in text
-    done = sanitized(build(tmp_path, text.replace(right, wrong), sanitize=True))
+    done = sanitized(SANITIZED, build(tmp_path, text.replace(right, wrong), sanitize=True))
     assert "heap-buffer-overflow" in done.stderr
     assert done.returncode != 0

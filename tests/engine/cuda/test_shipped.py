@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_edge.engine.cuda.compile import ARCHITECTURES
+from fer_edge.engine.cuda.compile import ARCHITECTURES, SOURCES
 from fer_edge.engine.cuda.shipped import ptx_for
 from fer_edge.engine.errors import BackendUnavailable
 
@@ -18,7 +18,8 @@ from fer_edge.engine.errors import BackendUnavailable
     ],
 )  # fmt: skip
 def test_a_gpu_takes_the_newest_that_it_knows(capability: str, architecture: str) -> None:
-    assert ptx_for(capability).name == f"kernels_{architecture}.ptx"
+    for name in SOURCES:
+        assert ptx_for(name, capability).name == f"{name}_{architecture}.ptx"
 
 
 @given(major=st.integers(1, 30), minor=st.integers(0, 9))
@@ -26,8 +27,8 @@ def test_never_one_that_is_newer_than_the_gpu(major: int, minor: int) -> None:
     number = 10 * major + minor
     if number < min(map(int, ARCHITECTURES)):
         with pytest.raises(BackendUnavailable, match=rf"{major}\.{minor}; 6\.1 or later"):
-            ptx_for(f"{major}.{minor}")
+            ptx_for("kernels", f"{major}.{minor}")
         return
-    path = ptx_for(f"{major}.{minor}")
+    path = ptx_for("kernels", f"{major}.{minor}")
     assert path.is_file()
     assert int(path.stem.removeprefix("kernels_")) <= number
