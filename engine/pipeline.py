@@ -100,7 +100,7 @@ class Pipeline:
             pipeline = cls(
                 stages.feeding(feed),
                 stages.detector,
-                open_tracker(config.tracker, config.max_age_s),
+                open_tracker(config.tracker, config.max_age_s, stages.followers),
                 Schedule(config.detect_every),
                 stages.classifier,
                 (stages,),

@@ -1,10 +1,10 @@
-"""Which detector and classifier a run has: on the GPU where their engines are, else on the CPU."""
+"""Which stages a run has: on the GPU where the engines are, else on the CPU."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .backends import Backend, open_backend
 from .backends.tensorrt import TensorRTBackend
@@ -16,9 +16,11 @@ from .gpu.detector import GPUDetector
 from .gpu.feed import UploadingFeed
 from .gpu.frames import FrameUploads
 from .gpu.inputs import has_kernel
+from .gpu.kcf import GPUTracking
 from .haar import HaarDetector
 from .sources import Feed
 from .sources.base import LosslessFeed
+from .tracking import FOLLOWERS, Followers
 
 
 def _as_it_is(feed: Feed) -> Feed:
@@ -38,6 +40,7 @@ class Stages:
             engine belongs to the thread that opened it.
         feeding: makes the feed to iterate over out of the one that has the frames, which it
             then owns.
+        followers: make what carries faces from frame to frame, by name.
     """
 
     detector: FindFaces
@@ -45,6 +48,7 @@ class Stages:
     close: Callable[[], None]
     detects_anywhere: bool = True
     feeding: Callable[[Feed], Feed] = _as_it_is
+    followers: Followers = field(default_factory=lambda: FOLLOWERS)
 
     def __enter__(self) -> Stages:
         return self
@@ -84,6 +88,8 @@ def stages_of(
     """
     frames: FrameUploads | None = None
     detector = classifier = None
+    feeding: Callable[[Feed], Feed] = _as_it_is
+    followers = FOLLOWERS
     if isinstance(first, TensorRTBackend) and has_kernel(first.facts):
         frames = FrameUploads(first.execution.device)
         opened.callback(frames.close)
@@ -91,13 +97,17 @@ def stages_of(
     if isinstance(second, TensorRTBackend) and has_kernel(second.facts) and frames is not None:
         classifier = GPUExpressionClassifier(second, frames)
         opened.callback(classifier.close)
+        # Without the classifier there, most frames never go to the GPU.
+        tracking = GPUTracking(frames)
+        opened.callback(tracking.close)
+        feeding, followers = _uploading(frames), {**FOLLOWERS, "kcf": tracking.follower}
     return Stages(
         detector or (Detector(first, min_score) if first is not None else HaarDetector()),
         classifier or (ExpressionClassifier(second) if second is not None else None),
         opened.pop_all().close,
         not isinstance(first, TensorRTBackend),
-        # Without the classifier there, most frames never go to the GPU.
-        _uploading(frames) if frames is not None and classifier is not None else _as_it_is,
+        feeding,
+        followers,
     )
 
 

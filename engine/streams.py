@@ -24,7 +24,7 @@ from .smoothing import ExpressionSmoother
 from .sources import Reader, SourceInfo, open_reader
 from .sources.base import LosslessFeed
 from .stages import open_stages
-from .tracking import open_tracker
+from .tracking import FOLLOWERS, Followers, open_tracker
 from .types import Boxes, Detections, Face, FrameResult, Image
 
 MAX_SOURCES = 16
@@ -107,6 +107,7 @@ class Streams:
         close: gives the models' memory back.
         detects_anywhere: whether the detector may run on threads of the sources' own.
         opener: opens a source; `open_reader` by default.
+        followers: see `Stages`.
 
     Attributes:
         endless: wait for other sources when all have ended.
@@ -121,12 +122,14 @@ class Streams:
         close: Callable[[], None] = lambda: None,
         detects_anywhere: bool = True,
         opener: Callable[[str], Reader] = open_reader,
+        followers: Followers = FOLLOWERS,
     ) -> None:
         self._detector = _Shared(detector, detects_anywhere)
         self._classifier = classifier
         self._config = config
         self._close = close
         self._opener = opener
+        self._followers = followers
         self._lanes: tuple[_Lane, ...] = ()
         # Left to the thread of the loop, which may be using them.
         self._removed: deque[_Lane] = deque()
@@ -154,6 +157,7 @@ class Streams:
             stages.close,
             stages.detects_anywhere,
             opener,
+            stages.followers,
         )
 
     @property
@@ -185,7 +189,9 @@ class Streams:
             if len(self._lanes) >= MAX_SOURCES:
                 raise BadInput(f"there are {MAX_SOURCES} sources already; remove one first")
             self._last_id += 1
-            lane = _Lane(self._last_id, uri, self._config, self._arrived, self._opener)
+            lane = _Lane(
+                self._last_id, uri, self._config, self._arrived, self._opener, self._followers
+            )
             self._lanes = (*self._lanes, lane)
             return lane.id
 
@@ -283,6 +289,7 @@ class _Lane:
         config: PipelineConfig,
         arrived: threading.Condition,
         opener: Callable[[str], Reader],
+        followers: Followers,
     ) -> None:
         self.id = id_
         self.run = 0
@@ -292,11 +299,12 @@ class _Lane:
         self._uri = uri
         self._arrived = arrived
         self._opener = opener
+        self._followers = followers
         self._begin(config)
 
     def _begin(self, config: PipelineConfig) -> None:
         self.inlet = Inlet(self._uri, config.delivery, self._arrived, self._opener)
-        self._tracker = open_tracker(config.tracker, config.max_age_s)
+        self._tracker = open_tracker(config.tracker, config.max_age_s, self._followers)
         # Made anew for the next frame.
         self._config: PipelineConfig | None = None
         self._times: deque[float] = deque()

@@ -23,8 +23,9 @@ from ..types import Image
 
 SLOTS = 2
 
-Stage = Literal["detector", "classifier"]
-STAGES: tuple[Stage, ...] = ("detector", "classifier")
+# A follower of faces looks at a frame once to find them, and once to start with new ones.
+Stage = Literal["detector", "classifier", "follower", "start"]
+STAGES: tuple[Stage, ...] = ("detector", "classifier", "follower", "start")
 
 
 @dataclass

@@ -20,10 +20,13 @@ from fer_edge.engine.config import (
 from fer_edge.engine.detector import Detector
 from fer_edge.engine.gpu.classifier import GPUExpressionClassifier
 from fer_edge.engine.gpu.detector import GPUDetector
+from fer_edge.engine.gpu.kcf import GPUMatching
 from fer_edge.engine.pipeline import Pipeline
 from fer_edge.engine.sources import open_source
 from fer_edge.engine.stages import open_stages
+from fer_edge.engine.streams import Streams
 from fer_edge.engine.tracing import record
+from fer_edge.engine.tracking import FOLLOWERS
 
 from ..conftest import write_engine
 from ..stand_in import Driver
@@ -73,11 +76,12 @@ def test_a_frame_goes_up_once_and_nothing_is_allocated_after_the_first(
     assert driver.count("allocate") == driver.count("pin") == 0
     sizes = [entry[1] for entry in driver.log if entry[0] == "upload"]
     assert sizes.count(640 * 480 * 3) == frames - 1
-    # Beside them only the squares of the one face.
-    assert set(sizes) == {640 * 480 * 3, 12}
+    # Beside them only the square of the one face, and its place in the tracker.
+    assert set(sizes) == {640 * 480 * 3, 12, 32}
     launched = [entry[1] for entry in driver.log if entry[0] == "launch"]
     assert launched.count("frame_from_bgr_fp32") == 2
     assert launched.count("faces_from_bgr_fp32") == frames - 1
+    assert launched.count("kcf_peaks") == launched.count("kcf_products") == frames - 1
     # Networks are replayed; survivors come back in one copy each.
     assert driver.count("execute") == 0
     assert driver.count("replay") == frames - 1 + 2
@@ -105,8 +109,11 @@ def test_the_next_frame_is_on_its_way_while_one_is_worked_on(
         driver.log.clear()
         next(results)
         done = [entry for entry in driver.log if entry[0] in ("upload", "launch", "replay")]
-        # The next frame, on a stream of its own; then the squares, and what reads this frame.
-        assert [entry[0] for entry in done] == ["upload", "upload", "launch", "replay"]
+        # The next frame, on a stream of its own; then what reads this frame: the tracker with
+        # its places, the classifier with its squares.
+        kinds = [entry[0] for entry in done]
+        tracker = ["upload", *["launch"] * 7, "upload", *["launch"] * 2]
+        assert kinds == ["upload", *tracker, "upload", "launch", "replay"]
         assert done[0][1] == 640 * 480 * 3
         assert done[0][-1] not in {entry[-1] for entry in done[1:]}
         pipeline.stop()
@@ -165,6 +172,34 @@ def test_frames_of_changing_sizes(driver: Driver, config: PipelineConfig) -> Non
             found, expected = stages.detector(image), plain(image)
             assert len(found) >= 10
             np.testing.assert_allclose(found.scores[:10], expected.scores[:10], atol=0.02)
+
+
+def test_the_tracker_is_on_the_gpu_where_the_frames_are(
+    driver: Driver, config: PipelineConfig
+) -> None:
+    with open_stages(config) as stages:
+        assert isinstance(stages.followers["kcf"]()._matching, GPUMatching)  # type: ignore[attr-defined]
+        assert stages.followers["none"] is FOLLOWERS["none"]
+    # Without the classifier most frames never go there.
+    with open_stages(replace(config, classify=False)) as stages:
+        assert stages.followers is FOLLOWERS
+
+
+def test_several_sources_are_followed_on_the_gpu(driver: Driver, config: PipelineConfig) -> None:
+    """Each has faces of its own; a source that starts anew begins with none."""
+    with Streams.from_config(config) as streams:
+        for _ in range(2):
+            streams.add("demo")
+        found: dict[int, int] = {}
+        for result in streams:
+            (face,) = result.result.faces
+            assert face.track.id == 1
+            found[result.source] = found.get(result.source, 0) + 1
+            if min(found.values()) > 4 and len(found) == 2:
+                break
+        launched = [entry[1] for entry in driver.log if entry[0] == "launch"]
+        assert launched.count("kcf_peaks") >= 8
+    assert not driver.memories
 
 
 def test_closing_twice_is_as_good_as_once(driver: Driver, config: PipelineConfig) -> None:
