@@ -32,6 +32,7 @@ MACHINE = Check("machine", 60, "what the figures are measured on", measures=True
 CHECKS = (
     Check("kernels", 90, "kernels on the GPU against NumPy"),
     Check("ceilings", 60, "what copies and matrix products reach", measures=True),
+    Check("tracking", 90, "the tracker on the GPU against the CPU's"),
     Check("kernel_times", 60, "times of the kernels", measures=True),
     Check("uploads", 60, "frames, streams and kernels through PyCUDA"),
     Check("engines", 90, "TensorRT engines, built and loaded"),

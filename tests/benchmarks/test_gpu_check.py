@@ -20,8 +20,8 @@ from ..engine.cuda.cpu_gpu import compiler
 
 SCRIPT = REPOSITORY / "benchmarks" / "gpu_check.py"
 NAMES = [
-    "kernels", "ceilings", "kernel_times", "uploads", "engines", "parity", "provider", "stages",
-    "pipeline", "sanitizer",
+    "kernels", "ceilings", "tracking", "kernel_times", "uploads", "engines", "parity", "provider",
+    "stages", "pipeline", "sanitizer",
 ]  # fmt: skip
 
 
@@ -68,16 +68,19 @@ def test_without_a_gpu_it_says_that_nothing_was_checked(tmp_path: Path) -> None:
 
 
 def test_kernels_are_checked_through_the_driver(tmp_path: Path, driver: Path) -> None:
-    status, report, said = gpu_check(tmp_path, "--only", "kernels,stages", "--short", driver=driver)
+    words = ["--only", "kernels,tracking,stages", "--short"]
+    status, report, said = gpu_check(tmp_path, *words, driver=driver)
     assert status == 0, report
     assert said.startswith("Stand-in, SM 8.6, driver ")
-    kernels, stages = report["checks"]
+    kernels, tracking, stages = report["checks"]
     assert kernels["status"] == "passed"
     assert kernels["facts"]["launches"] > 30
     assert 0 < kernels["facts"]["largest errors"]["frames fp32"] < 1e-5
+    assert tracking["status"] == "passed"
+    assert 0 < tracking["facts"]["largest errors"]["steps"] < 1e-3
     # Nothing was built, and that is no failure.
     assert stages["status"] == "skipped"
-    assert report["checked"] == 1
+    assert report["checked"] == 2
 
 
 def test_a_wrong_kernel_and_a_crash_are_failures_of_one_check(tmp_path: Path, driver: Path) -> None:

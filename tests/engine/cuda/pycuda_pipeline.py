@@ -21,7 +21,11 @@ from fer_edge.engine.config import (
 )
 from fer_edge.engine.cuda.device import Device, open_device
 from fer_edge.engine.cuda.graph import capture
+from fer_edge.engine.gpu.frames import FrameUploads
+from fer_edge.engine.gpu.kcf import GPUTracking
 from fer_edge.engine.pipeline import Pipeline
+from fer_edge.engine.sources.demo import Demo, demo_face_box
+from fer_edge.engine.tracking.kcf import KCF
 
 from ..conftest import write_engine
 from ..stand_in import tensorrt
@@ -77,6 +81,7 @@ def main(folder: Path) -> None:
             )
     check_graphs(device)
     check_threads(device)
+    check_tracking(device)
     print(f"{FRAMES} frames with a face, as on the CPU")
 
 
@@ -126,6 +131,27 @@ def check_threads(device: Device) -> None:
     assert not failures, failures
     with device.current():
         made.clear()
+
+
+def check_tracking(device: Device) -> None:
+    """More faces than there is memory for at first."""
+    demo = Demo()
+    images = [frame.image for frame in (demo.read() for _ in range(3)) if frame]
+    x, y, w, h = demo_face_box(0)
+    frames = FrameUploads(device)
+    tracking = GPUTracking(frames)
+    ours, theirs = tracking.follower(), KCF()
+    for follower in (ours, theirs):
+        for first in (0, 10):
+            boxes = {id_: (x + 3 * id_, y - 2 * id_, w, h) for id_ in range(first, first + 10)}
+            follower.start(images[0], boxes)
+    for image in images[1:]:
+        found, wanted = ours.update(image), theirs.update(image)
+        assert found.keys() == wanted.keys() == set(range(20))
+        for id_, face in wanted.items():
+            np.testing.assert_allclose(found[id_].box, face.box, atol=0.5)
+    tracking.close()
+    frames.close()
 
 
 if __name__ == "__main__":

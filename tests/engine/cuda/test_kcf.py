@@ -22,7 +22,7 @@ from fer_edge.engine.tracking.patches import GrayFrame
 from fer_edge.engine.tracking.poses import Pose
 
 from .cpu_gpu import StandIn, build
-from .kcf_run import KernelsOnArrays
+from .kcf_run import KernelsOnArrays, OnThisMachine
 from .reference import gray_patch
 from .sanitized import sanitized
 from .test_kernels import frame, picture, pixels
@@ -38,6 +38,11 @@ inside = st.builds(
 orders = st.permutations(range(20))
 
 
+@pytest.fixture(scope="module")
+def runner(kernels: StandIn) -> OnThisMachine:
+    return OnThisMachine(kernels)
+
+
 def test_sizes_are_those_of_the_tracker() -> None:
     assert (kcf.SIDE, kcf.INNER) == (matching.SIDE, matching.INNER)
     assert (kcf.BLOCKS, kcf.UNKNOWNS) == (alignment.BLOCKS, alignment.UNKNOWNS)
@@ -48,12 +53,12 @@ def test_sizes_are_those_of_the_tracker() -> None:
     seed=st.integers(0, 2**32 - 1), where=st.lists(poses, min_size=1, max_size=3), order=orders,
 )  # fmt: skip
 def test_patches_anywhere(
-    kernels: StandIn, height: int, width: int, padding: int, seed: int, where: list[Pose],
+    runner: OnThisMachine, height: int, width: int, padding: int, seed: int, where: list[Pose],
     order: list[int],
 ) -> None:  # fmt: skip
     rows = picture(seed, height, width, padding)
     image = pixels(rows, width)
-    ours = KernelsOnArrays(kernels, order[: len(where)])
+    ours = KernelsOnArrays(runner, order[: len(where)])
     ours.learn(frame(rows, width), where, np.ones(len(where), np.float32))
     ours.take(frame(rows, width), where)
     for pose, face in zip(where, ours.faces, strict=True):
@@ -65,12 +70,12 @@ def test_patches_anywhere(
 
 @given(seed=st.integers(0, 2**32 - 1), where=st.lists(inside, min_size=1, max_size=3))
 def test_smooth_patches_are_within_two_levels_of_the_tracker_s(
-    kernels: StandIn, seed: int, where: list[Pose]
+    runner: OnThisMachine, seed: int, where: list[Pose]
 ) -> None:
     """OpenCV rounds positions to 1/32 pixel, and each halving to whole levels."""
     small = np.random.default_rng(seed).integers(60, 190, (4, 5, 3), np.uint8)
     image = cv2.resize(small, (300, 200), interpolation=cv2.INTER_LINEAR)
-    ours = KernelsOnArrays(kernels, range(len(where)))
+    ours = KernelsOnArrays(runner, range(len(where)))
     ours.learn(frame(image.reshape(200, 900), 300), where, np.ones(len(where), np.float32))
     theirs = np.empty((len(where), SIDE, SIDE), np.uint8)
     GrayFrame(image, where, SIDE, GrayMemory()).cut(where, theirs)
@@ -82,13 +87,13 @@ def test_smooth_patches_are_within_two_levels_of_the_tracker_s(
     rates=st.lists(st.sampled_from([0.0, 0.06, 0.5]), min_size=4, max_size=4),
 )  # fmt: skip
 def test_filters_learn_and_find_as_the_tracker_s(
-    kernels: StandIn, seed: int, where: list[Pose], order: list[int], rates: list[float]
+    runner: OnThisMachine, seed: int, where: list[Pose], order: list[int], rates: list[float]
 ) -> None:
     """From the same patches: those that the kernels have cut."""
     rows = picture(seed, 200, 300)
     seen = frame(rows, 300)
     count = len(where)
-    ours = KernelsOnArrays(kernels, order[:count])
+    ours = KernelsOnArrays(runner, order[:count])
     theirs = CorrelationFilters(SIDE)
     ours.learn(seen, where, np.ones(count, np.float32))
     theirs.add(ours.faces["patch"])
@@ -105,11 +110,11 @@ def test_filters_learn_and_find_as_the_tracker_s(
 
 @given(seed=st.integers(0, 2**32 - 1), where=st.lists(inside, min_size=1, max_size=2))
 def test_transforms_are_those_of_the_equations(
-    kernels: StandIn, seed: int, where: list[Pose]
+    runner: OnThisMachine, seed: int, where: list[Pose]
 ) -> None:
     """In float64: numerators, powers, filters and responses, coefficient by coefficient."""
     rows = picture(seed, 200, 300)
-    ours = KernelsOnArrays(kernels, range(1, len(where) + 1))
+    ours = KernelsOnArrays(runner, range(1, len(where) + 1))
     ours.learn(frame(rows, 300), where, np.ones(len(where), np.float32))
     window = np.outer(window_of(SIDE), window_of(SIDE)).astype(float)
     wanted = np.fft.rfft2(wanted_of(SIDE).astype(float))
@@ -139,14 +144,14 @@ def close(found: np.ndarray, wanted: np.ndarray, share: float) -> None:
     width=st.floats(0.5, 63), rate=st.sampled_from([0.0, 0.1, 1.0]),
 )  # fmt: skip
 def test_templates_are_compared_as_the_tracker_s(
-    kernels: StandIn, seed: int, where: list[Pose], order: list[int], width: float,
+    runner: OnThisMachine, seed: int, where: list[Pose], order: list[int], width: float,
     rate: float,
 ) -> None:  # fmt: skip
     rows = picture(seed, 200, 300)
     seen = frame(rows, 300)
     # A patch is twice as wide as the mean side of its box.
     sizes = np.array([(width, SIDE - width)] * len(where))
-    ours, theirs = KernelsOnArrays(kernels, order[: len(where)]), Templates(INNER)
+    ours, theirs = KernelsOnArrays(runner, order[: len(where)]), Templates(INNER)
     ours.weigh(sizes)
     ours.take(seen, where)
     normals = ours.adopt(np.ones(len(where), np.float32))
@@ -173,25 +178,25 @@ def agree(ours: KernelsOnArrays, theirs: Templates, normals: np.ndarray) -> None
 
 
 @pytest.mark.parametrize("count", [1, 16])
-def test_each_of_many_is_as_it_is_alone(kernels: StandIn, count: int) -> None:
+def test_each_of_many_is_as_it_is_alone(runner: OnThisMachine, count: int) -> None:
     rows = picture(5, 200, 300)
     seen = frame(rows, 300)
     rng = np.random.default_rng(count)
     where = [Pose(*rng.uniform((0, 0, 0.3, -1), (300, 200, 2, 1))) for _ in range(count)]
-    together = KernelsOnArrays(kernels, rng.permutation(count + 3)[:count])
+    together = KernelsOnArrays(runner, rng.permutation(count + 3)[:count])
     together.learn(seen, where, np.ones(count, np.float32))
     found = together.find(seen, where)
     for index in {0, count // 2, count - 1}:
-        alone = KernelsOnArrays(kernels, [0])
+        alone = KernelsOnArrays(runner, [0])
         alone.learn(seen, where[index : index + 1], np.ones(1, np.float32))
         (peak,) = alone.find(seen, where[index : index + 1])
         assert peak == found[index]
 
 
-def test_a_picture_without_any_structure_gives_numbers(kernels: StandIn) -> None:
+def test_a_picture_without_any_structure_gives_numbers(runner: OnThisMachine) -> None:
     for level in (0, 255):
         rows = np.full((50, 150), level, np.uint8)
-        ours = KernelsOnArrays(kernels, [2])
+        ours = KernelsOnArrays(runner, [2])
         ours.learn(frame(rows, 50), [Pose(25, 25, 0.5, 0)], np.ones(1, np.float32))
         (peak,) = ours.find(frame(rows, 50), [Pose(25, 25, 0.5, 0)])
         assert np.isfinite([*peak]).all()
@@ -199,10 +204,10 @@ def test_a_picture_without_any_structure_gives_numbers(kernels: StandIn) -> None
         assert abs(peak["down"]) <= SIDE / 2
 
 
-def test_the_largest_sums_fit(kernels: StandIn) -> None:
+def test_the_largest_sums_fit(runner: OnThisMachine) -> None:
     """White, halved as often as may be: four rows of 4096 pixels in one."""
     rows = np.full((4096, 3 * 8192), 255, np.uint8)
-    ours = KernelsOnArrays(kernels, [0])
+    ours = KernelsOnArrays(runner, [0])
     ours.take(frame(rows, 8192), [Pose(4096, 2, 2.0**12, 0.0)])
     assert (ours.faces["face"] == 255).all()
 
@@ -221,16 +226,16 @@ from pathlib import Path
 import numpy as np
 from fer_edge.engine.tracking.poses import Pose
 from tests.engine.cuda.cpu_gpu import StandIn
-from tests.engine.cuda.kcf_run import KernelsOnArrays
+from tests.engine.cuda.kcf_run import KernelsOnArrays, OnThisMachine
 from tests.engine.cuda.test_kernels import frame, picture
-gpu = StandIn(Path(sys.argv[1]))
+runner = OnThisMachine(StandIn(Path(sys.argv[1])))
 rng = np.random.default_rng(0)
 for turn in range(8):
     # Too small to be halved as often as large faces want it, too.
     height, width = rng.integers(1, 70 if turn < 5 else 7, 2)
     rows = picture(turn, height, width)
     count = int(rng.integers(1, 4))
-    ours = KernelsOnArrays(gpu, rng.permutation(count + 1)[:count])
+    ours = KernelsOnArrays(runner, rng.permutation(count + 1)[:count])
     where = [Pose(*rng.uniform((-80, -80, 0.1, -3), (150, 150, 9, 3))) for _ in range(count)]
     rates = np.ones(count, np.float32)
     seen = frame(rows, width)
