@@ -112,7 +112,7 @@ def _sharing(feeds: Sequence[Feed], config: PipelineConfig, opened: ExitStack) -
         Pipeline(
             feed,
             stages.detector,
-            open_tracker(config.tracker, config.max_age_s),
+            open_tracker(config.tracker, config.max_age_s, stages.followers),
             Schedule(config.detect_every),
             stages.classifier,
             smoother=ExpressionSmoother(config.smooth_s),

@@ -75,8 +75,8 @@ def _measure(
         stages = stages_of(first, second, 0.5, ExitStack())
         opened.callback(stages.close)
         pipeline = Pipeline(
-            stages.feeding(LosslessFeed(Held(frames))), stages.detector, open_tracker("kcf"),
-            Schedule(EVERY), stages.classifier,
+            stages.feeding(LosslessFeed(Held(frames))), stages.detector,
+            open_tracker("kcf", followers=stages.followers), Schedule(EVERY), stages.classifier,
         )  # fmt: skip
         opened.enter_context(pipeline)
         results = iter(pipeline)

@@ -130,6 +130,23 @@ def test_a_covered_face_is_lost_when_it_is_on_the_cpu(tracking: GPUTracking) -> 
     assert lost
 
 
+def test_a_face_whose_filter_is_misled_is_found_as_on_the_cpu(tracking: GPUTracking) -> None:
+    """Beside another one: filters that have learnt a face 12 pixels from where it is."""
+    images = shots(8)
+    x, y, w, h = demo_face_box(0)
+    ours, theirs = tracking.follower(), KCF()
+    for follower in (ours, theirs):
+        follower.start(images[0], {1: (x, y, w, h), 2: (x + 5, y, w, h)})
+        matching, poses = follower._matching, follower._poses
+        with matching.seeing(images[0], poses):
+            away = [pose.moved(12, 0) for pose in poses]
+            matching.learn(away, np.array([1.0, 0.0], np.float32))
+    for image in images[1:]:
+        found, wanted = ours.update(image), theirs.update(image)
+        assert wanted.keys() == {1, 2}
+        agree(found, wanted)
+
+
 boxes_anywhere = st.lists(
     st.tuples(
         st.floats(-300, 700), st.floats(-300, 700), st.floats(0.01, 900), st.floats(0.01, 900)
