@@ -7,7 +7,7 @@ What is decided with them, and the small equations of an alignment, are the CPU'
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cuda.device import Device
+from ..cuda.graph import CaptureFailed, Graph, capture
 from ..cuda.kcf import (
     FACE,
     MAX_LEVEL,
@@ -43,6 +44,8 @@ from .frames import FrameUploads
 # Faces that there is memory for from the start.
 _FACES = 16
 _RESULT_BYTES = max(kind.itemsize for kind in (PEAK, PRODUCTS, NORMALS))
+# Of each kind of work, for each place of a frame and number of faces; then all are made anew.
+_MOST_GRAPHS = 128
 _WEIGHTS = FACE["weights"]
 
 
@@ -79,8 +82,10 @@ class GPUTracking:
 class GPUMatching(Matching):
     """`Matching` by the kernels of `kcf.cu`.
 
-    A frame is read in `seeing` and once in `add`. Nothing is allocated until there are more
-    faces than ever before, and more than sixteen.
+    A frame is read in `seeing` and once in `add`. No memory is allocated until there are more
+    faces than ever before, and more than sixteen. What is asked of a frame is recorded for each
+    number of faces, and replayed by one call: its dozen launches and copies one by one take a
+    host longer than the tracker takes it for a face.
 
     Args:
         frames: where the frames are.
@@ -92,25 +97,29 @@ class GPUMatching(Matching):
         self._device = frames.device
         self._stream = stream
         self._memory = _Memory(frames.device, stream, _FACES)
+        self._work = _Work(frames.device, stream)
         self._equations = Equations()
         # Of each row, where its face lies.
         self._slots: list[int] = []
         self._frame: BgrFrame | None = None
         # At the end of a process the memory goes with it.
-        self._closing = weakref.finalize(self, self._memory.close)
+        self._closing = weakref.finalize(self, _close, self._work, self._memory)
         self._closing.atexit = False
 
     def add(self, image: Image, poses: Sequence[Pose], sizes: npt.NDArray[np.float64]) -> None:
         """Append a filter and a template for each face; see `Matching.add`."""
         first = len(self._slots)
         with self._device.current():
-            self._memory.reserve(first + len(poses))
+            if first + len(poses) > self._memory.capacity:
+                self._work.forget()
+                self._memory.grow(2 * (first + len(poses)))
             free = sorted(set(range(self._memory.capacity)) - set(self._slots))
             self._slots += free[: len(poses)]
             new = self._slots[first:]
             self._memory.put_weights(new, weights_of(sizes, INNER))
-            faces = self._memory.put_places(places(poses, new, np.ones(len(new), np.float32)))
+            ones = np.ones(len(new), np.float32)
             with self._frames.frame(image, "start", self._stream) as frame:
+                faces = self._memory.put_places(places(poses, new, ones))
                 self._queue(learn_launches(frame, faces, LAMBDA))
                 self._queue([cut_faces_launch(frame, faces)])
             self._equations.put(first, self._normals(faces))
@@ -135,9 +144,12 @@ class GPUMatching(Matching):
 
     def find(self, poses: Sequence[Pose]) -> list[Peak]:
         """How far from these poses the filters respond most."""
-        frame, faces = self._seen(), self._memory.put_places(places(poses, self._slots))
-        self._queue(find_launches(frame, faces, LOBE, self._memory.results))
-        return [Peak(*row) for row in self._memory.take_results(PEAK, len(poses)).tolist()]
+
+        def launches(faces: Faces) -> list[Launch]:
+            return find_launches(self._seen(), faces, LOBE, self._memory.results)
+
+        self._ask("find", places(poses, self._slots), launches, PEAK)
+        return [Peak(*row) for row in self._memory.results_of(PEAK, len(poses)).tolist()]
 
     def align(self, poses: Sequence[Pose]) -> list[Step]:
         """What the templates say of the faces at these poses."""
@@ -149,8 +161,8 @@ class GPUMatching(Matching):
 
     def learn(self, poses: Sequence[Pose], rates: Floats) -> None:
         """Let the filters take in the faces at these poses; see `Matching.learn`."""
-        frame, faces = self._seen(), self._memory.put_places(places(poses, self._slots, rates))
-        self._queue(learn_launches(frame, faces, LAMBDA))
+        rows = places(poses, self._slots, rates)
+        self._ask("learn", rows, lambda faces: learn_launches(self._seen(), faces, LAMBDA))
 
     def adopt(self, rates: Floats) -> None:
         """Let the templates take in what was seen last; see `Matching.adopt`."""
@@ -169,14 +181,37 @@ class GPUMatching(Matching):
         return self._frame
 
     def _products(self, poses: Sequence[Pose]) -> tuple[Reals, Reals]:
-        frame, faces = self._seen(), self._memory.put_places(places(poses, self._slots))
-        self._queue(align_launches(frame, faces, self._memory.results))
-        found = self._memory.take_results(PRODUCTS, len(poses)).astype(np.float64)
+        def launches(faces: Faces) -> list[Launch]:
+            return align_launches(self._seen(), faces, self._memory.results)
+
+        self._ask("align", places(poses, self._slots), launches, PRODUCTS)
+        found = self._memory.results_of(PRODUCTS, len(poses)).astype(np.float64)
         return found[..., :UNKNOWNS], found[..., UNKNOWNS]
 
     def _normals(self, faces: Faces) -> Floats:
         self._queue(adopt_launches(faces, self._memory.results))
-        return self._memory.take_results(NORMALS, faces.count)
+        self._memory.download_results(NORMALS, faces.count)
+        return self._memory.results_of(NORMALS, faces.count)
+
+    def _ask(
+        self,
+        name: str,
+        rows: np.ndarray,
+        launches: Callable[[Faces], list[Launch]],
+        results: np.dtype[Any] | None = None,
+    ) -> None:
+        """Queue work on the frame that is seen: places up, kernels, results down."""
+        frame, memory = self._seen(), self._memory
+        faces = memory.write_places(rows)
+
+        def queue() -> None:
+            memory.upload_places(faces.count)
+            self._queue(launches(faces))
+            if results is not None:
+                memory.download_results(results, faces.count)
+
+        self._work.do((name, frame, faces.count), queue)
+        memory.copied()
 
     def _queue(self, launches: Sequence[Launch]) -> None:
         for launch in launches:
@@ -205,6 +240,57 @@ def places(poses: Sequence[Pose], slots: Sequence[int], rates: Floats | None = N
     return rows
 
 
+class _Work:
+    """Work that is queued call by call at first, and recorded meanwhile."""
+
+    def __init__(self, device: Device, stream: Any) -> None:
+        self._device = device
+        self._stream = stream
+        self._graphs: dict[Hashable, Graph] = {}
+        self._records = True
+
+    def do(self, key: Hashable, queue: Callable[[], None]) -> None:
+        """Queue work.
+
+        Args:
+            key: what was the same the last time, so that the work was, too.
+            queue: queues it, and nothing else.
+        """
+        if key in self._graphs:
+            self._graphs[key].launch(self._stream)
+            return
+        queue()
+        if not self._records:
+            return
+        if len(self._graphs) >= _MOST_GRAPHS:
+            self.forget()
+        try:
+            self._graphs[key] = capture(self._stream, queue)
+        except CaptureFailed:
+            # Queued call by call, then: slower and as right.
+            self._records = False
+
+    def forget(self) -> None:
+        """Record all anew: addresses have changed."""
+        if not self._graphs:
+            return
+        self._stream.synchronize()
+        for graph in self._graphs.values():
+            graph.close()
+        self._graphs = {}
+
+    def close(self) -> None:
+        """Give what is recorded back; may be called twice."""
+        with self._device.current():
+            self.forget()
+            self._stream = None
+
+
+def _close(work: _Work, memory: _Memory) -> None:
+    work.close()
+    memory.close()
+
+
 class _Memory:
     """The memory of one follower's faces, here and on the GPU."""
 
@@ -228,26 +314,37 @@ class _Memory:
         """The address that results are written to."""
         return int(self._taken)
 
-    def reserve(self, count: int) -> None:
+    def grow(self, count: int) -> None:
         """Make room for so many faces; those that are there stay in their slots."""
-        if count <= self.capacity:
-            return
         self._stream.synchronize()
         before, kept = (self._faces, self._given, self._taken), self.capacity
-        self._allocate(2 * count)
+        self._allocate(count)
         self._device.copy(int(self._faces), int(before[0]), kept * FACE.itemsize, self._stream)
         self._stream.synchronize()
         for memory in before:
             memory.free()
 
     def put_places(self, rows: np.ndarray) -> Faces:
-        """Queue the copy of records of type `PLACE`; they are of one launch after the other."""
+        """Queue the copy of records of type `PLACE`."""
+        faces = self.write_places(rows)
+        self.upload_places(len(rows))
+        self.copied()
+        return faces
+
+    def write_places(self, rows: np.ndarray) -> Faces:
+        """Write records to where `upload_places` copies from."""
         self._copied.synchronize()
-        view = self._places_here[: rows.nbytes]
-        view[:] = rows.view(np.uint8)
-        self._device.upload(int(self._given), view, self._stream)
-        self._copied.record(self._stream)
+        self._places_here[: rows.nbytes] = rows.view(np.uint8)
         return Faces(int(self._faces), int(self._given), len(rows), int(self._tables))
+
+    def upload_places(self, count: int) -> None:
+        """Queue the copy of so many of them to the GPU."""
+        view = self._places_here[: count * PLACE.itemsize]
+        self._device.upload(int(self._given), view, self._stream)
+
+    def copied(self) -> None:
+        """Note that all copies are queued; what they read is written to when they are done."""
+        self._copied.record(self._stream)
 
     def put_weights(self, slots: Sequence[int], weights: Floats) -> None:
         """Queue the copy of weights, float32 `(n, 40, 40)`, to some slots."""
@@ -261,13 +358,16 @@ class _Memory:
             self._device.upload(at, view[row * size : (row + 1) * size], self._stream)
         self._copied.record(self._stream)
 
-    def take_results(self, kind: np.dtype[Any], count: int) -> np.ndarray:
-        """Wait for results, and look at them; they stay until the next are taken."""
+    def download_results(self, kind: np.dtype[Any], count: int) -> None:
+        """Queue the copy of so many results to here."""
         view = self._results_here[: count * kind.itemsize]
         self._device.download(view, int(self._taken), self._stream)
+
+    def results_of(self, kind: np.dtype[Any], count: int) -> np.ndarray:
+        """Wait for results, and look at them; they stay until the next are copied."""
         self._stream.synchronize()
-        base = kind.base
-        return view.view(base).reshape(count, *kind.shape)
+        view = self._results_here[: count * kind.itemsize]
+        return view.view(kind.base).reshape(count, *kind.shape)
 
     def close(self) -> None:
         """Give all of it back; may be called twice."""

@@ -14,6 +14,7 @@ from fer_edge.engine.cuda import device as device_module
 from fer_edge.engine.cuda.device import Device
 from fer_edge.engine.cuda.gpu import GPU
 from fer_edge.engine.engine_file import EngineFacts, to_bytes
+from fer_edge.engine.gpu import kcf as gpu_kcf
 from fer_edge.engine.model import read_facts, sha256_of
 from fer_edge.engine.tensorrt import execution
 
@@ -37,7 +38,8 @@ def driver(
     """`pycuda.driver` of a machine whose GPU is THIS_GPU, with TensorRT 10.9."""
     driver = stand_in.Driver(kernels, request.param == "lazy")
     monkeypatch.setattr(device_module, "_opened", Device(driver, THIS_GPU))
-    monkeypatch.setattr(execution, "capture", stand_in.capture)
+    for module in (execution, gpu_kcf):
+        monkeypatch.setattr(module, "capture", stand_in.capture)
     monkeypatch.setitem(sys.modules, "tensorrt", stand_in.tensorrt(driver))
     yield driver
     assert driver.depth == 0, "a context was left current"

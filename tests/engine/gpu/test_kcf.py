@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from fer_edge.engine.cuda import device as device_module
 from fer_edge.engine.cuda.device import Device
+from fer_edge.engine.cuda.graph import CaptureFailed
+from fer_edge.engine.gpu import kcf as gpu_kcf
 from fer_edge.engine.gpu.frames import FrameUploads
 from fer_edge.engine.gpu.kcf import GPUTracking, places
 from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH, Demo, demo_face_box
@@ -184,27 +186,63 @@ def test_without_faces_there_is_nothing_to_do(tracking: GPUTracking, driver: Dri
 def test_a_frame_costs_a_few_small_copies_and_no_memory(
     tracking: GPUTracking, driver: Driver
 ) -> None:
-    images = shots(9)
-    faces = {id_: demo_face_box(0) for id_ in range(3)}
+    images = shots(20)
     follower = tracking.follower()
-    follower.start(images[0], faces)
-    follower.update(images[1])
+    follower.start(images[0], {id_: demo_face_box(0) for id_ in range(3)})
     driver.log.clear()
-    for image in images[2:8]:
-        follower.update(image)
-        follower.correct(faces)
-    follower.start(images[7], {5: demo_face_box(7)})
-    assert driver.count("allocate") == driver.count("pin") == driver.count("copy") == 0
     frame = images[0].nbytes
-    up = [entry[1] for entry in driver.log if entry[0] == "upload" and entry[1] != frame]
-    down = [entry[1] for entry in driver.log if entry[0] == "download"]
-    # Places for finding, aligning and, of every third frame, learning; peaks and products back.
-    corrections = down.count(3 * 25 * 36 * 4)
-    assert up.count(3 * 32) == 6 * 2 + 2 + corrections
-    assert down.count(3 * 12) == down.count(3 * 25 * 7 * 4) == 6
-    assert max(up) == 40 * 40 * 4
-    # The new face is in a frame that is there already.
-    assert sum(entry[:2] == ("upload", frame) for entry in driver.log) == 6
+
+    def copies(kind: str) -> list[int]:
+        return [entry[1] for entry in driver.log if entry[0] == kind and entry[1] != frame]
+
+    # Each of the two places of a frame has been seen, and learnt from.
+    for image in images[1:7]:
+        follower.update(image)
+    assert set(copies("upload")) == {3 * 32}
+    assert set(copies("download")) == {3 * 12, 3 * 25 * 7 * 4}
+    # The second of the two.
+    assert driver.count("allocate") == driver.count("pin") == 1
+    driver.log.clear()
+    for image in images[7:19]:
+        assert len(follower.update(image)) == 3
+    # What was asked before is replayed: to find, to align and, every third frame, to learn.
+    assert driver.count("replay") == 2 * 12 + 4
+    assert driver.count("launch") == 0
+    assert [entry[1] for entry in driver.log if entry[0] == "upload"] == [frame] * 12
+    follower.correct({id_: demo_face_box(18) for id_ in range(3)})
+    assert copies("download") == [3 * 25 * 36 * 4]
+    # A new face is in a frame that is there already.
+    follower.start(images[18], {5: demo_face_box(18)})
+    assert sum(entry[:2] == ("upload", frame) for entry in driver.log) == 12
+    assert driver.count("allocate") == driver.count("pin") == driver.count("copy") == 0
+
+
+def test_without_graphs_the_same_is_queued_call_by_call(
+    tracking: GPUTracking, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(stream: object, queue: object) -> None:
+        raise CaptureFailed("too old")
+
+    monkeypatch.setattr(gpu_kcf, "capture", refuse)
+    images = shots(6)
+    ours, theirs = tracking.follower(), KCF()
+    for follower in (ours, theirs):
+        follower.start(images[0], {1: demo_face_box(0)})
+    for image in images[1:]:
+        agree(ours.update(image), theirs.update(image))
+    assert driver.count("replay") == 0
+
+
+def test_what_is_recorded_is_limited(
+    tracking: GPUTracking, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_kcf, "_MOST_GRAPHS", 3)
+    images = shots(12)
+    ours, theirs = tracking.follower(), KCF()
+    for index, image in enumerate(images):
+        for follower in (ours, theirs):
+            follower.start(image, {index % 3: demo_face_box(index)})
+        agree(ours.update(image), theirs.update(image))
 
 
 def test_a_follower_gives_its_memory_back_when_nobody_has_it(
