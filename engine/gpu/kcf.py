@@ -84,8 +84,8 @@ class GPUMatching(Matching):
 
     A frame is read in `seeing` and once in `add`. No memory is allocated until there are more
     faces than ever before, and more than sixteen. What is asked of a frame is recorded for each
-    number of faces, and replayed by one call: its dozen launches and copies one by one take a
-    host longer than the tracker takes it for a face.
+    number of faces, and replayed by one call: launch by launch and copy by copy, a host takes
+    longer to queue it than the CPU's tracker to follow one face.
 
     Args:
         frames: where the frames are.
