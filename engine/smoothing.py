@@ -53,21 +53,23 @@ class ExpressionSmoother:
         """
         if self._time_constant_s == 0:
             return rows
-        answer = np.array(
-            [self._smoothed(id_, row, time_s) for id_, row in zip(ids, rows, strict=True)],
-            np.float32,
-        ).reshape(rows.shape)
-        self._forget(time_s)
+        answer = np.empty_like(rows)
+        for id_, row, mixed in zip(ids, rows, answer, strict=True):
+            self._smooth(id_, row, mixed, time_s)
+        if len(self._known) > len(ids):
+            self._forget(time_s)
         return answer
 
-    def _smoothed(self, id_: int, row: Floats, time_s: float) -> Floats:
+    def _smooth(self, id_: int, row: Floats, mixed: Floats, time_s: float) -> None:
         known = self._known.get(id_)
-        mixed = row
-        if known is not None:
+        if known is None:
+            mixed[:] = row
+        else:
             kept = exp(-max(0.0, time_s - known.time_s) / self._time_constant_s)
-            mixed = row + np.float32(kept) * (known.probabilities - row)
+            np.subtract(known.probabilities, row, out=mixed)
+            mixed *= kept
+            mixed += row
         self._known[id_] = _Smoothed(mixed, time_s)
-        return mixed
 
     def _forget(self, time_s: float) -> None:
         """Ids are never reused: those that are long gone only cost memory."""
