@@ -30,6 +30,7 @@ def _fits(result: CaseResult, workload: str) -> bool:
         and case.faces == FACES
         and (case.width, case.height) == SIZE
         and case.detect_every == DETECT_EVERY
+        and case.classify_every == 1
         and case.streams == 1
         and not case.outputs
     )

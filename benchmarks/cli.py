@@ -95,6 +95,9 @@ def _add_engine(group: argparse._ArgumentGroup) -> None:
         "--precision", metavar="P", help="fail unless the detector computes in bf16, fp32, ..."
     )
     group.add_argument("--detect-every", type=int, default=10, metavar="N", help="frames (10)")
+    group.add_argument(
+        "--classify-every", type=int, default=1, metavar="K", help="as for fer-run (1)"
+    )
     group.add_argument("--tracker", default="kcf", help="as for fer-run")
 
 

@@ -64,7 +64,9 @@ def soak_run(args: argparse.Namespace, command: Sequence[str]) -> None:
         print_report(report)
 
 
-_ENGINE = ("detector", "expression", "backend", "precision", "detect_every", "tracker")
+_ENGINE = (
+    "detector", "expression", "backend", "precision", "detect_every", "classify_every", "tracker",
+)  # fmt: skip
 
 
 def compare_reports(args: argparse.Namespace, command: Sequence[str]) -> None:

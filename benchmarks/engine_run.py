@@ -9,16 +9,13 @@ from time import perf_counter
 
 from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.pipeline import Pipeline
-from fer_edge.engine.scheduler import Schedule
 from fer_edge.engine.sinks.annotated import Annotated
 from fer_edge.engine.sinks.base import Sink
 from fer_edge.engine.sinks.records import JSONLines
 from fer_edge.engine.sinks.video import VideoSink
-from fer_edge.engine.smoothing import ExpressionSmoother
 from fer_edge.engine.sources.base import Feed, LosslessFeed, Reader
 from fer_edge.engine.stages import open_stages
 from fer_edge.engine.tracing import span
-from fer_edge.engine.tracking import open_tracker
 from fer_edge.engine.types import Frame, FrameResult
 
 from .laps import Runner
@@ -108,17 +105,7 @@ def _sharing(feeds: Sequence[Feed], config: PipelineConfig, opened: ExitStack) -
     """A pipeline a feed, each with a tracker of its own and the same open models."""
     # On a GPU the feeds do not upload ahead: they would take each other's slots.
     stages = opened.enter_context(open_stages(config))
-    return [
-        Pipeline(
-            feed,
-            stages.detector,
-            open_tracker(config.tracker, config.max_age_s, stages.followers),
-            Schedule(config.detect_every),
-            stages.classifier,
-            smoother=ExpressionSmoother(config.smooth_s),
-        )
-        for feed in feeds
-    ]
+    return [Pipeline.from_stages(feed, stages, config) for feed in feeds]
 
 
 def _sinks(outputs: Path | None, reader: Reader) -> Iterator[Sink]:
@@ -133,6 +120,8 @@ def _about(config: PipelineConfig, streams: int) -> str:
         f"detection by {models} every {config.detect_every} frames",
         f"{config.tracker} tracker",
     ]
-    words += ["expressions"] if config.classify else []
+    if config.classify:
+        every = config.classify_every
+        words.append("expressions" if every == 1 else f"expressions every {every} frames")
     words += [f"{streams} streams"] if streams > 1 else []
     return ", ".join(words)

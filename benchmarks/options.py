@@ -102,6 +102,7 @@ def options_from(args: argparse.Namespace) -> Options:
             expression=args.expression,
             backend=args.backend,
             detect_every=args.detect_every,
+            classify_every=args.classify_every,
             tracker=args.tracker,
         ),
         detect_every=args.detect_every,

@@ -238,6 +238,7 @@ class Case:
         decode: whether frames are decoded inside the full clock.
         outputs: whether an annotated video and JSON lines are written inside it.
         detector, expression: SHA-256 of the originals that the models were converted from.
+        classify_every: frames from one classification of a face to the next.
     """
 
     workload: str
@@ -254,6 +255,7 @@ class Case:
     outputs: bool
     detector: str
     expression: str | None
+    classify_every: int = 1
 
     @property
     def title(self) -> str:
@@ -262,6 +264,7 @@ class Case:
         words = [self.workload, shown, f"{self.width}x{self.height}"]
         words += [count_of(self.streams, "stream")] if self.streams > 1 else []
         words += [f"every {self.detect_every}"] if self.detect_every != 10 else []
+        words += [f"classified every {self.classify_every}"] if self.classify_every != 1 else []
         words += ["decoding"] if self.decode else []
         words += ["outputs"] if self.outputs else []
         return ", ".join(words)

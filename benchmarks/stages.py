@@ -125,7 +125,7 @@ def _parts(scene: Scene, config: PipelineConfig, opened: ExitStack) -> list[Part
 
     # One detects in every frame, one never does unless it loses a face.
     detecting = pipeline(classify=False, detect_every=1)
-    following = pipeline(classify=True, detect_every=NEVER)
+    following = pipeline(classify=True, detect_every=NEVER, classify_every=1)
     result = next(following)
     if not result.faces:
         raise BadInput("the detector finds no face in the first frame: nothing to track")

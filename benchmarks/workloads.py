@@ -251,6 +251,7 @@ class _Session:
             outputs=self._options.outputs,
             detector=backend.facts.source_sha256 if backend else "haar",
             expression=expression,
+            classify_every=config.classify_every if config.classify else 1,
         )
 
     def _find_portraits(self) -> list[Portrait]:

@@ -73,6 +73,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="frames from one detection to the next, or auto: as drift asks for (default: 10)",
     )
     how.add_argument(
+        "--classify-every",
+        type=int,
+        default=1,
+        metavar="K",
+        help="frames from one classification of a face to the next, its last answer standing in "
+        "between (default: 1)",
+    )
+    how.add_argument(
         "--async",
         dest="background",
         action=argparse.BooleanOptionalAction,

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from .errors import BadInput, InputNotFound
+from .expressions import Expressions
 from .scheduler import Interval, Schedule
 from .smoothing import ExpressionSmoother
 from .sources import Delivery
@@ -31,6 +32,8 @@ class PipelineConfig:
         backend: a name of `backends.BACKENDS`, or `auto`.
         detect_every: frames from one detection to the next, or `auto` to let measured drift
             decide.
+        classify_every: frames from one classification of a face to the next; its last answer
+            stands in between.
         background: whether detection runs beside the loop, so that no frame waits for it;
             None for sources that are delivered live.
         tracker: `kcf`, `opencv` for OpenCV's, or `none` to let boxes rest between detections.
@@ -49,6 +52,7 @@ class PipelineConfig:
     classify: bool = True
     backend: str = "auto"
     detect_every: Interval = 10
+    classify_every: int = 1
     background: bool | None = None
     tracker: str = "kcf"
     max_age_s: float = MAX_AGE_S
@@ -58,7 +62,7 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         Schedule(self.detect_every)
-        ExpressionSmoother(self.smooth_s)
+        Expressions((), ExpressionSmoother(self.smooth_s), self.classify_every)
         if not self.max_age_s >= 0:
             raise BadInput(f"maximum age {self.max_age_s:g} s: give 0 or more seconds")
         if not 0 <= self.min_score <= 1:

@@ -7,14 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .backends import Backend
 from .background import BackgroundDetector
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .cuts import CutDetector
 from .detector import FindFaces
+from .expressions import Expressions, boxes_of
 from .scheduler import Schedule, Situation
 from .smoothing import ExpressionSmoother
 from .sources import Feed, open_source
@@ -22,7 +21,7 @@ from .sources.base import LiveFeed
 from .stages import Stages, open_stages
 from .tracing import span
 from .tracking import Box, FaceTracker, open_tracker
-from .types import Detections, Face, Floats, Frame, FrameResult
+from .types import Detections, Face, Frame, FrameResult
 
 
 class Pipeline:
@@ -41,6 +40,7 @@ class Pipeline:
         smoother: smooths expressions over time; None leaves them as they are.
         worker: runs the detector beside the loop, in place of `detector`; None detects in the
             loop, so that a frame that is detected in waits.
+        classify_every: frames from one classification of a face to the next.
     """
 
     def __init__(
@@ -53,13 +53,14 @@ class Pipeline:
         models: tuple[Backend | Stages, ...] = (),
         smoother: ExpressionSmoother | None = None,
         worker: BackgroundDetector | None = None,
+        classify_every: int = 1,
     ) -> None:
         self.source = source
         self._detector = detector
         self._tracker = tracker
         self._schedule = schedule
         self._classifier = classifier
-        self._smoother = smoother
+        self._expressions = Expressions(self.labels, smoother, classify_every)
         self._worker = worker
         self._cuts = CutDetector()
         self._since_detection: int | None = None
@@ -94,21 +95,40 @@ class Pipeline:
                 feed = open_source(str(feed), config.delivery)
             opened.callback(feed.close)
             stages = opened.enter_context(open_stages(config))
-            stills = feed.info.stills
-            beside = isinstance(feed, LiveFeed) if config.background is None else config.background
-            beside = beside and not stills and stages.detects_anywhere
-            pipeline = cls(
-                stages.feeding(feed),
-                stages.detector,
-                open_tracker(config.tracker, config.max_age_s, stages.followers),
-                Schedule(config.detect_every),
-                stages.classifier,
-                (stages,),
-                None if stills else ExpressionSmoother(config.smooth_s),
-                BackgroundDetector(stages.detector) if beside else None,
-            )
+            pipeline = cls.from_stages(stages.feeding(feed), stages, config, (stages,))
             opened.pop_all()
             return pipeline
+
+    @classmethod
+    def from_stages(
+        cls,
+        feed: Feed,
+        stages: Stages,
+        config: PipelineConfig,
+        models: tuple[Backend | Stages, ...] = (),
+    ) -> Pipeline:
+        """A pipeline of open stages, which others may use too.
+
+        Args:
+            feed: where the frames come from.
+            stages: detector and classifier.
+            config: how they are used.
+            models: closed together with the pipeline.
+        """
+        stills = feed.info.stills
+        beside = isinstance(feed, LiveFeed) if config.background is None else config.background
+        beside = beside and not stills and stages.detects_anywhere
+        return cls(
+            feed,
+            stages.detector,
+            open_tracker(config.tracker, config.max_age_s, stages.followers),
+            Schedule(config.detect_every),
+            stages.classifier,
+            models,
+            None if stills else ExpressionSmoother(config.smooth_s),
+            BackgroundDetector(stages.detector) if beside else None,
+            config.classify_every,
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -199,16 +219,6 @@ class Pipeline:
         tracks = self._tracker.tracks
         if self._classifier is None:
             return tuple(Face(track, {}) for track in tracks)
-        boxes = np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
-        raw = self._classifier(frame.image, boxes)
-        smooth = raw
-        if self._smoother is not None:
-            with span("smooth"):
-                smooth = self._smoother([track.id for track in tracks], raw, frame.time_s)
-        return tuple(
-            Face(track, self._named(row), self._named(alone))
-            for track, row, alone in zip(tracks, smooth, raw, strict=True)
-        )
-
-    def _named(self, row: Floats) -> dict[str, float]:
-        return dict(zip(self.labels, row.tolist(), strict=True))
+        due = self._expressions.due(tracks)
+        rows = self._classifier(frame.image, boxes_of(due))
+        return self._expressions.faces(tracks, due, rows, frame.time_s)

@@ -120,6 +120,7 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         classify=not args.no_expression,
         backend=args.backend,
         detect_every=_interval(args.detect_every),
+        classify_every=args.classify_every,
         background=args.background,
         tracker=args.tracker,
         max_age_s=args.max_age,

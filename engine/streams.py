@@ -16,6 +16,7 @@ from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .detector import FindFaces
 from .errors import BadInput, InputNotFound
+from .expressions import Expressions, boxes_of
 from .inlet import Arrival, Inlet, State
 from .pipeline import Pipeline
 from .redaction import redacted
@@ -25,7 +26,7 @@ from .sources import Reader, SourceInfo, open_reader
 from .sources.base import LosslessFeed
 from .stages import open_stages
 from .tracking import FOLLOWERS, Followers, open_tracker
-from .types import Boxes, Detections, Face, FrameResult, Image
+from .types import Detections, FrameResult, Image, Track
 
 MAX_SOURCES = 16
 FPS_OVER_S = 2.0
@@ -222,7 +223,9 @@ class Streams:
     def __iter__(self) -> Iterator[StreamResult]:
         while not self._stopped and (self.endless or not self._over):
             config = self._config
-            located = [lane.locate(a, self._detector, config) for lane, a in self._gather()]
+            located = [
+                lane.locate(a, self._detector, config, self.labels) for lane, a in self._gather()
+            ]
             yield from self._classify([pair for pair in located if pair is not None])
 
     @property
@@ -248,12 +251,18 @@ class Streams:
         return [(lane, arrival) for lane, arrival in waiting if arrival is not None]
 
     def _classify(self, located: Sequence[tuple[_Lane, StreamResult]]) -> Iterator[StreamResult]:
+        due = [lane.due(result) for lane, result in located]
         if self._classifier is None:
-            rows: Sequence[np.ndarray] = [np.empty((len(r.result.faces), 0)) for _, r in located]
+            rows: Sequence[np.ndarray] = [np.empty((len(faces), 0), np.float32) for faces in due]
         else:
-            rows = self._classifier.batch([_view(r.result) for _, r in located])
-        for (lane, result), probabilities in zip(located, rows, strict=True):
-            yield lane.finish(result, self.labels, probabilities)
+            rows = self._classifier.batch(
+                [
+                    (result.result.frame.image, boxes_of(faces))
+                    for (_, result), faces in zip(located, due, strict=True)
+                ]
+            )
+        for (lane, result), faces, answers in zip(located, due, rows, strict=True):
+            yield lane.finish(result, faces, answers)
 
     def _lane(self, source: int) -> _Lane:
         for lane in self._lanes:
@@ -295,7 +304,7 @@ class _Lane:
         self.run = 0
         self._pipeline: Pipeline | None = None
         self._watched: _Watched | None = None
-        self._smoother: ExpressionSmoother | None = None
+        self._expressions: Expressions | None = None
         self._uri = uri
         self._arrived = arrived
         self._opener = opener
@@ -323,11 +332,15 @@ class _Lane:
             self._begin(config)
 
     def locate(
-        self, arrival: Arrival, detector: _Shared, config: PipelineConfig
+        self,
+        arrival: Arrival,
+        detector: _Shared,
+        config: PipelineConfig,
+        labels: tuple[str, ...],
     ) -> tuple[_Lane, StreamResult] | None:
         """Find the faces of a frame, without expressions; None for one that is no picture."""
         run = self.run
-        pipeline, watched = self._stages(detector, config)
+        pipeline, watched = self._stages(detector, config, labels)
         started_s = perf_counter()
         try:
             result = pipeline.process(arrival.frame)
@@ -339,18 +352,17 @@ class _Lane:
         track_s = spent_s if beside else spent_s - (detect_s or 0.0)
         return self, StreamResult(self.id, run, result, arrival.captured_s, detect_s, track_s)
 
-    def finish(
-        self, located: StreamResult, labels: tuple[str, ...], rows: np.ndarray
-    ) -> StreamResult:
-        """Give the faces their probabilities, and note how the frame went."""
-        result, smooth = located.result, rows
-        if self._smoother is not None:
-            ids = [face.track.id for face in result.faces]
-            smooth = self._smoother(ids, rows, result.frame.time_s)
-        faces = tuple(
-            Face(face.track, _named(labels, row), _named(labels, alone))
-            for face, row, alone in zip(result.faces, smooth, rows, strict=True)
-        )
+    def due(self, located: StreamResult) -> list[Track]:
+        """The faces of the frame that are to be classified."""
+        assert self._expressions is not None, "frames are located first"
+        return self._expressions.due([face.track for face in located.result.faces])
+
+    def finish(self, located: StreamResult, due: Sequence[Track], rows: np.ndarray) -> StreamResult:
+        """Give the faces their expressions, and note how the frame went."""
+        assert self._expressions is not None, "frames are located first"
+        result = located.result
+        tracks = [face.track for face in result.faces]
+        faces = self._expressions.faces(tracks, due, rows, result.frame.time_s)
         done = replace(located, result=FrameResult(result.frame, faces))
         with self._arrived:
             self._note(done)
@@ -400,7 +412,9 @@ class _Lane:
         while self._times and self._times[0] < oldest:
             self._times.popleft()
 
-    def _stages(self, detector: _Shared, config: PipelineConfig) -> tuple[Pipeline, _Watched]:
+    def _stages(
+        self, detector: _Shared, config: PipelineConfig, labels: tuple[str, ...]
+    ) -> tuple[Pipeline, _Watched]:
         """The lane's pipeline under the options in force; the tracker outlives a change."""
         if self._pipeline is None or self._watched is None or self._config is not config:
             assert self.inlet.info is not None, "frames come from open sources"
@@ -408,7 +422,8 @@ class _Lane:
             info = self.inlet.info
             self._config = config
             self._watched = watched = _Watched(detector, config.min_score)
-            self._smoother = None if info.stills else ExpressionSmoother(config.smooth_s)
+            smoother = None if info.stills else ExpressionSmoother(config.smooth_s)
+            self._expressions = Expressions(labels, smoother, config.classify_every)
             beside = config.delivery != "lossless" and (config.delivery == "realtime" or info.live)
             if config.background is not None:
                 beside = config.background
@@ -476,12 +491,3 @@ class _Described(LosslessFeed):
 
     def close(self) -> None:
         """Do nothing: the inlet closes its reader."""
-
-
-def _named(labels: tuple[str, ...], row: np.ndarray) -> dict[str, float]:
-    return dict(zip(labels, row.tolist(), strict=True))
-
-
-def _view(result: FrameResult) -> tuple[Image, Boxes]:
-    boxes = np.array([face.track.box for face in result.faces], np.float32).reshape(-1, 4)
-    return result.frame.image, boxes

@@ -70,7 +70,8 @@ class Face:
         track: where it is.
         probabilities: label to probability, summing to 1, in the model's order, smoothed over
             time; empty when expressions are off.
-        raw: the same of this frame alone, not smoothed.
+        raw: the same of one frame alone, not smoothed: of this one, or where not every frame is
+            classified, of the last that was. Both may be those of the frame before, to be read.
     """
 
     track: Track

@@ -29,7 +29,7 @@ LAYERS = [
     {"cuda"},
     {"tensorrt"},
     {"backends", "sources", "tracking", "sinks"},
-    {"detector", "classifier", "background", "haar", "inlet"},
+    {"detector", "classifier", "background", "haar", "inlet", "expressions"},
     {"gpu"},
     {"config"},
     {"stages"},

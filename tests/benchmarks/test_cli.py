@@ -71,6 +71,15 @@ def test_a_run_measures_every_combination_and_stores_every_form(
     assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
 
 
+def test_a_case_says_how_often_faces_are_classified(models: list[str], tmp_path: Path) -> None:
+    words = ["run", "express", *models, *SHORT, "--classify-every", "5", "--size", "160x120"]
+    assert main([*words, "--json", str(tmp_path / "r.json")]) == 0
+    (result,) = read_report(tmp_path / "r.json").cases
+    assert result.case.classify_every == 5
+    assert result.case.title == "express, 1 face, 160x120, classified every 5"
+    assert "expressions every 5 frames" in result.contestants[0].about
+
+
 def test_a_run_decodes_and_writes_only_when_asked(models: list[str], tmp_path: Path) -> None:
     words = ["express", *models, *SHORT, "--size", "160x120", "--json", str(tmp_path / "a.json")]
     assert main([*words, "--with-decode", "--with-outputs"]) == 0

@@ -45,7 +45,14 @@ def test_a_claim_has_the_verdict_of_its_interval(fps: float, faces: int, words: 
 
 @pytest.mark.parametrize(
     "change",
-    [{"faces": 4}, {"width": 1280}, {"streams": 2}, {"detect_every": 1}, {"outputs": True}],
+    [
+        {"faces": 4},
+        {"width": 1280},
+        {"streams": 2},
+        {"detect_every": 1},
+        {"classify_every": 2},
+        {"outputs": True},
+    ],
 )
 def test_only_the_published_setting_makes_a_claim(change: dict[str, object]) -> None:
     assert claims([replace(result(), case=replace(CASE, **change))]) == []  # type: ignore[arg-type]

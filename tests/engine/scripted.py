@@ -97,6 +97,7 @@ def scripted_pipeline(
     executor: Executor | None = None,
     smooth_s: float = 0.0,
     expression: FakeBackend | None = None,
+    classify_every: int = 1,
 ) -> Iterator[tuple[Pipeline, FakeBackend]]:
     """A pipeline over a real source with scripted networks, and its detector backend.
 
@@ -114,6 +115,7 @@ def scripted_pipeline(
         (backend, expression),
         ExpressionSmoother(smooth_s),
         BackgroundDetector(detector, executor) if executor else None,
+        classify_every,
     )
     with pipeline:
         yield pipeline, backend

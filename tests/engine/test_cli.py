@@ -207,6 +207,7 @@ def unconverted(path: Path) -> str:
         (lambda d: ["--tracker", "psychic"], "psychic"),
         (lambda d: ["--min-score", "7"], "outside 0-1"),
         (lambda d: ["--detect-every", "0"], "1 or more"),
+        (lambda d: ["--classify-every", "0"], "classification every 0 frames: give 1 or more"),
         (lambda d: ["--detect-every", "often"], "a number of frames, or auto"),
         (lambda d: ["--smooth", "-1"], "0 or more seconds"),
         (lambda d: ["--max-age", "nan"], "0 or more seconds"),

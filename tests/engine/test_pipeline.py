@@ -18,7 +18,7 @@ from fer_edge.engine.sources.base import LosslessFeed, Reader, SourceInfo
 from fer_edge.engine.sources.demo import demo_face_box
 from fer_edge.engine.types import Frame
 
-from .scripted import Found, expression_facts, scripted_pipeline
+from .scripted import Found, expression_facts, fake_expression, scripted_pipeline
 
 FACE = ((0.2, 0.2, 0.6, 0.5), 0.9)
 OTHER = ((0.6, 0.7, 0.9, 0.9), 0.8)
@@ -83,6 +83,18 @@ def test_ids_stay_with_their_faces_and_expressions_can_be_off() -> None:
                 boxes.setdefault(face.track.id, set()).add(face.track.box)
     assert set(boxes) == {1, 2}
     assert all(len(places) == 1 for places in boxes.values())
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_faces_are_classified_in_turn_and_always_have_an_expression(every: int) -> None:
+    expression = fake_expression()
+    with scripted_pipeline(
+        lambda _: [FACE], LosslessFeed(Still(20)), expression=expression, classify_every=every
+    ) as (pipeline, _):
+        for result in pipeline:
+            assert [face.expression for face in result.faces] == ["happy"]
+    # Once where the face is new, then in its turns.
+    assert expression.calls == (20 if every == 1 else 1 + len(range(2, 20, 4)))
 
 
 def test_stills_are_detected_one_by_one_and_share_no_ids(tmp_path: Path) -> None:
@@ -258,7 +270,7 @@ def test_stills_are_not_smoothed_and_not_detected_beside_the_loop(tmp_path: Path
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((96, 128, 3), np.uint8))
     with Pipeline.open(str(tmp_path), background=True) as pipeline:
         assert pipeline._worker is None
-        assert pipeline._smoother is None
+        assert pipeline._expressions._smoother is None
 
 
 @pytest.mark.parametrize("delivery", ["realtime", "lossless"])
@@ -280,6 +292,7 @@ def test_closing_the_pipeline_closes_all_it_was_given() -> None:
     ("option", "words"),
     [
         ({"detect_every": 0}, "1 or more"),
+        ({"classify_every": 0}, "classification every 0 frames"),
         ({"smooth_s": -1.0}, "0 or more"),
         ({"max_age_s": -1.0}, "0 or more"),
         ({"min_score": 1.5}, "0-1"),

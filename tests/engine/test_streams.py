@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from fer_edge.engine.errors import BadInput, InputNotFound, SourceFailed
 from fer_edge.engine.sources import Reader, open_reader
 from fer_edge.engine.sources.base import SourceInfo
 from fer_edge.engine.streams import MAX_SOURCES, StreamResult, Streams
-from fer_edge.engine.types import Frame
+from fer_edge.engine.types import Boxes, Floats, Frame, Image
 
 from .scripted import Found, detector_facts, fake_detector, fake_expression
 
@@ -268,6 +269,27 @@ def test_settings_change_between_frames_and_keep_the_ids() -> None:
     assert {len(r.result.faces) for r in before} == {2}
     assert {len(r.result.faces) for r in after} == {1}
     assert after[-1].result.faces[0].track.id == 1
+
+
+def test_every_source_has_turns_of_classification_of_its_own() -> None:
+    readers: dict[str, list[Reader]] = {name: [Numbered(name, 40)] for name in "ab"}
+    seen: Counter[int] = Counter()
+    with streams_of(readers, found=TWO) as streams:
+        streams.configure(replace(streams.config, classify_every=10))
+        batch = streams._classifier.batch  # type: ignore[union-attr]
+
+        def counting(views: Sequence[tuple[Image, Boxes]]) -> list[Floats]:
+            seen.update(len(boxes) for _, boxes in views)
+            return batch(views)
+
+        streams._classifier.batch = counting  # type: ignore[union-attr, method-assign]
+        for name in readers:
+            streams.add(name)
+        for result in streams:
+            assert {face.expression for face in result.result.faces} == {"happy"}
+            assert len(result.result.faces) == 2
+    # Both faces where they are new, then one at a time.
+    assert seen == {2: 2, 1: 16, 0: 62}
 
 
 def test_there_is_an_end_to_the_number_of_sources() -> None:
