@@ -33,6 +33,8 @@ _FLOOR = 12.0
 _LEAST_GAIN = 0.1
 # Blocks with less of a face's weight are outside it.
 _LEAST_SHARE = 1e-3
+# Times that a step is taken and trust is weighed anew, a frame: a third changes nothing more.
+_ROUNDS = 2
 _STEP = np.arange(4)
 # What a patch must have of its face to be aligned with it and learnt.
 LEAST_LIKENESS, LEAST_TRUSTED = 0.9, 0.4
@@ -105,15 +107,17 @@ class Equations:
             products: `(n, b, u)`: weighted products of a block of the patch with its functions.
             squares: `(n, b)`: weighted squares of the patch.
         """
-        # What was trusted in the last frame decides the step; what fits it is trusted next.
-        answer = self._answers(products)
-        gain, bias = np.maximum(answer[:, 4:5], _LEAST_GAIN), answer[:, 5:]
-        slopes = np.minimum(np.maximum(answer[:, :4] / gain, -LIMITS), LIMITS)
-        # What only a farther step would explain is no likeness.
-        answer[:, :4], answer[:, 4:5] = slopes * gain, gain
-        residuals = self._residuals(products, squares, answer)
         before = self._trust
-        self._reweigh(residuals)
+        # What was trusted in the last frame decides a first step. What that explains is trusted
+        # and decides the second, so that a thing that has just come before the face does not.
+        for _ in range(_ROUNDS):
+            answer = self._answers(products)
+            gain, bias = np.maximum(answer[:, 4:5], _LEAST_GAIN), answer[:, 5:]
+            slopes = np.minimum(np.maximum(answer[:, :4] / gain, -LIMITS), LIMITS)
+            # What only a farther step would explain is no likeness.
+            answer[:, :4], answer[:, 4:5] = slopes * gain, gain
+            residuals = self._residuals(products, squares, answer)
+            self._reweigh(residuals)
         around = squares - bias * (2 * products[:, :, 5] - bias * self._shares)
         power, unexplained, trusted = map(self._over_trusted, (around, residuals, self._shares))
         likeness = np.sqrt(np.maximum(1 - unexplained / np.maximum(power, 1e-6), 0))
