@@ -21,7 +21,7 @@ from .sources.base import LiveFeed
 from .stages import Stages, open_stages
 from .tracing import span
 from .tracking import Box, FaceTracker, open_tracker
-from .types import Detections, Face, Frame, FrameResult
+from .types import Detections, Face, Frame, FrameResult, Track
 
 
 class Pipeline:
@@ -66,6 +66,8 @@ class Pipeline:
         self._since_detection: int | None = None
         # Frames between the last two detections.
         self._followed_for = 1
+        # For the worker, when the frame is done.
+        self._due: Frame | None = None
         self._closing = ExitStack()
         for model in models:
             self._closing.callback(model.close)
@@ -143,6 +145,13 @@ class Pipeline:
 
     def process(self, frame: Frame) -> FrameResult:
         """Take the next frame through all stages."""
+        tracks = self.locate(frame)
+        result = FrameResult(frame, self._classify(frame, tracks))
+        self.detect_beside()
+        return result
+
+    def locate(self, frame: Frame) -> tuple[Track, ...]:
+        """Find the faces of the next frame; for who classifies them otherwise."""
         if self.source.info.stills:
             # Without faces to follow, the schedule detects.
             self._tracker.forget()
@@ -151,7 +160,17 @@ class Pipeline:
             self._tracker.predict(frame)
         if self._should_detect(self._sees_cut(frame)):
             self._detect(frame)
-        return FrameResult(frame, self._classify(frame))
+        return self._tracker.tracks
+
+    def detect_beside(self) -> None:
+        """Let the worker begin with a frame that is due.
+
+        When all other work for the frame is done: a detection that runs on all cores finds
+        them idle until the next frame comes.
+        """
+        if self._worker is not None and self._due is not None:
+            self._worker.submit(self._due, self._tracker.places)
+        self._due = None
 
     def stop(self) -> None:
         """End the iteration after the frame in hand; safe in a signal handler."""
@@ -196,7 +215,7 @@ class Pipeline:
             self._correct(frame, self._detector(frame.image))
         elif not self._worker.busy:
             self._followed_for = self._since_detection or 1
-            self._worker.submit(frame, self._tracker.places)
+            self._due = frame
         else:
             return
         self._since_detection = 0
@@ -215,8 +234,7 @@ class Pipeline:
         if self._tracker.drift is not None:
             self._schedule.observe(self._tracker.drift, self._followed_for)
 
-    def _classify(self, frame: Frame) -> tuple[Face, ...]:
-        tracks = self._tracker.tracks
+    def _classify(self, frame: Frame, tracks: tuple[Track, ...]) -> tuple[Face, ...]:
         if self._classifier is None:
             return tuple(Face(track, {}) for track in tracks)
         due = self._expressions.due(tracks)

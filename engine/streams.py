@@ -26,7 +26,7 @@ from .sources import Reader, SourceInfo, open_reader
 from .sources.base import LosslessFeed
 from .stages import open_stages
 from .tracking import FOLLOWERS, Followers, open_tracker
-from .types import Detections, FrameResult, Image, Track
+from .types import Detections, Face, FrameResult, Image, Track
 
 MAX_SOURCES = 16
 FPS_OVER_S = 2.0
@@ -343,13 +343,14 @@ class _Lane:
         pipeline, watched = self._stages(detector, config, labels)
         started_s = perf_counter()
         try:
-            result = pipeline.process(arrival.frame)
+            tracks = pipeline.locate(arrival.frame)
         except Exception as error:  # one source's pictures must not be the end of the others
             log.exception("source %d failed", self.id)
             self.inlet.abandon(f"its frames cannot be processed ({error})")
             return None
         spent_s, (detect_s, beside) = perf_counter() - started_s, watched.take()
         track_s = spent_s if beside else spent_s - (detect_s or 0.0)
+        result = FrameResult(arrival.frame, tuple(Face(track, {}) for track in tracks))
         return self, StreamResult(self.id, run, result, arrival.captured_s, detect_s, track_s)
 
     def due(self, located: StreamResult) -> list[Track]:
@@ -364,6 +365,8 @@ class _Lane:
         tracks = [face.track for face in result.faces]
         faces = self._expressions.faces(tracks, due, rows, result.frame.time_s)
         done = replace(located, result=FrameResult(result.frame, faces))
+        if self._pipeline is not None:
+            self._pipeline.detect_beside()
         with self._arrived:
             self._note(done)
         return done

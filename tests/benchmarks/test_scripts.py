@@ -37,6 +37,16 @@ def test_latency_is_printed_for_each_model() -> None:
     assert "median" in lines[1]
 
 
+def test_frame_times_of_a_live_source_are_printed_for_both_ways() -> None:
+    lines = run(REPOSITORY / "benchmarks" / "live.py", "--seconds", 2)
+    assert [line.split(":")[0] for line in lines] == ["beside the loop", "inside the loop"]
+    for line in lines:
+        frames, meeting = re.findall(r" (\d+) frames.* (\d+) with a detection", line)[0]
+        assert int(frames) == 30
+        assert (int(meeting) > 0) or line.startswith("beside")
+        assert re.search(r"p99 [\d.]+ ms \([\d.]+ times\)", line)
+
+
 def test_throughput_is_printed_with_and_without_the_loader(tmp_path: Path) -> None:
     data = write_npz(tmp_path / "faces.npz")
     (tmp_path / "run.json").write_text(TINY.to_json())

@@ -172,6 +172,25 @@ def test_no_frame_waits_for_a_detector_beside_the_loop() -> None:
     assert min(overlaps) > 0.95
 
 
+def test_a_detector_beside_the_loop_begins_when_the_frame_is_done() -> None:
+    """Two networks at the same time would slow the frame down."""
+    worker = ByHand()
+    waiting: list[int] = []
+
+    def answer(_: int, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        waiting.append(len(worker.waiting))
+        return {"probabilities": np.full((len(inputs["face"]), 7), 1 / 7, np.float32)}
+
+    with scripted_pipeline(
+        lambda _: [FACE], LosslessFeed(Still(1)), detect_every=1, executor=worker,
+        expression=FakeBackend(answer, expression_facts()),
+    ) as (pipeline, _):  # fmt: skip
+        for index in range(4):
+            pipeline.process(Frame(np.zeros((240, 320, 3), np.uint8), index, index / 10))
+            worker.finish()
+    assert waiting == [0, 0, 0]
+
+
 def test_a_late_detection_of_another_scene_is_not_taken_over() -> None:
     worker = ByHand()
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)

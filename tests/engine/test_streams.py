@@ -214,6 +214,17 @@ def test_frames_that_nobody_took_are_counted_exactly() -> None:
     assert processed[-1] == 299
 
 
+def test_faces_of_a_live_source_are_detected_beside_the_loop() -> None:
+    readers: dict[str, list[Reader]] = {"a": [Numbered("a", 10**6, live=True)]}
+    with streams_of(readers, "realtime") as streams:
+        streams.add("a")
+        result = next(result for result in streams if result.result.faces)
+        # What was detected in an earlier frame was followed to this one, and classified.
+        (face,) = result.result.faces
+        assert face.expression == "happy"
+        assert result.result.frame.index > 0
+
+
 def test_sources_come_and_go_while_it_runs() -> None:
     readers: dict[str, list[Reader]] = {k: [Numbered(k, 10**6)] for k in "ab"}
     with streams_of(readers) as streams:
