@@ -3,7 +3,17 @@
 A face is found in two steps, each for all faces in a few calls: a correlation filter finds how
 far it has moved (`correlation`), then it is aligned with its template, which gives its size, its
 tilt and its place to a fraction of a pixel (`alignment`). That second step takes the place of
-KCF's search over several scales: it costs one patch a face instead of three or more.
+KCF's search over several scales: it costs one patch a face instead of three or more. Held against
+each other on the tracking benchmark's classes but its largest crowds (two videos each, at 30 and
+15 fps; mean IoU at detection every 10th and 30th frame; update time with one face and eight):
+
+| | every 10 | every 30 | one face | eight |
+| --- | ---: | ---: | ---: | ---: |
+| alignment | 0.965 | 0.923 | 1 | 1 |
+| three scales, 1.05 apart, instead | 0.939 | 0.881 | 0.84 | 1.40 |
+| a 1-D filter of 33 scales as DSST's, instead | 0.940 | 0.880 | 3.0 | 5.9 |
+
+The time of the 1-D filter is a plain NumPy sketch's.
 """
 
 from __future__ import annotations
