@@ -33,8 +33,8 @@ _FLOOR = 12.0
 _LEAST_GAIN = 0.1
 # Blocks with less of a face's weight are outside it.
 _LEAST_SHARE = 1e-3
-# Times that a step is taken and trust is weighed anew, a frame: a third changes nothing more.
-_ROUNDS = 2
+# A step is taken once more when trust has fallen by more of a face: something came before it.
+_FALL = 0.02
 _STEP = np.arange(4)
 # What a patch must have of its face to be aligned with it and learnt.
 LEAST_LIKENESS, LEAST_TRUSTED = 0.9, 0.4
@@ -108,18 +108,22 @@ class Equations:
             squares: `(n, b)`: weighted squares of the patch.
         """
         before = self._trust
-        # What was trusted in the last frame decides a first step. What that explains is trusted
-        # and decides the second, so that a thing that has just come before the face does not.
-        for _ in range(_ROUNDS):
-            answer = self._answers(products)
-            gain, bias = np.maximum(answer[:, 4:5], _LEAST_GAIN), answer[:, 5:]
-            slopes = np.minimum(np.maximum(answer[:, :4] / gain, -LIMITS), LIMITS)
-            # What only a farther step would explain is no likeness.
-            answer[:, :4], answer[:, 4:5] = slopes * gain, gain
-            residuals = self._residuals(products, squares, answer)
-            self._reweigh(residuals)
+        # What was trusted in the last frame decides the step; what fits it is trusted next.
+        slopes, bias, residuals = self._fitted(products, squares)
+        self._reweigh(residuals)
+        fallen = self._over_blocks(before - self._trust, self._shares) > _FALL
+        if fallen.any():
+            # A thing that has just come before a face has not to decide: once more, without it.
+            old = slopes, bias, residuals, self._trust
+            self._reweigh((new := self._fitted(products, squares))[2])
+            slopes, bias, residuals, self._trust = (
+                np.where(fallen[:, None], *pair)
+                for pair in zip((*new, self._trust), old, strict=True)
+            )
         around = squares - bias * (2 * products[:, :, 5] - bias * self._shares)
-        power, unexplained, trusted = map(self._over_trusted, (around, residuals, self._shares))
+        power, unexplained, trusted = (
+            self._over_blocks(self._trust, values) for values in (around, residuals, self._shares)
+        )
         likeness = np.sqrt(np.maximum(1 - unexplained / np.maximum(power, 1e-6), 0))
         rows = zip((-slopes).tolist(), likeness.tolist(), trusted.tolist(), strict=True)
         steps = [Step._make((*slope, alike, part)) for slope, alike, part in rows]
@@ -137,9 +141,19 @@ class Equations:
         before[rows] = after[rows]
         return [steps[row] for row in rows]
 
-    def _over_trusted(self, values: Reals) -> Reals:
-        """Sums over the blocks, weighted with their trust: `(n, blocks)` to `(n,)`."""
-        return np.matmul(self._trust[:, None], values[..., None])[:, 0, 0]
+    @staticmethod
+    def _over_blocks(trust: Reals, values: Reals | Floats) -> Reals:
+        """Sums over the blocks, weighted with their trust: `(n, b)` to `(n,)`."""
+        return np.matmul(trust[:, None], values[..., None])[:, 0, 0]
+
+    def _fitted(self, products: Reals, squares: Reals | Floats) -> tuple[Reals, Reals, Reals]:
+        """Steps within their limits, `(n, 4)`, bias, `(n, 1)`, and residuals, `(n, b)`."""
+        answer = self._answers(products)
+        gain, bias = np.maximum(answer[:, 4:5], _LEAST_GAIN), answer[:, 5:]
+        slopes = np.minimum(np.maximum(answer[:, :4] / gain, -LIMITS), LIMITS)
+        # What only a farther step would explain is no likeness.
+        answer[:, :4], answer[:, 4:5] = slopes * gain, gain
+        return slopes, bias, self._residuals(products, squares, answer)
 
     def _answers(self, products: Reals) -> Reals:
         """Weighted least squares over the blocks: `(n, 6)`."""

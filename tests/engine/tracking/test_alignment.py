@@ -78,6 +78,21 @@ def test_a_face_that_is_partly_covered_is_found_by_the_rest(side: str) -> None:
     assert step.trusted < 0.9
 
 
+@pytest.mark.parametrize("grey", [0, 255])
+def test_what_comes_before_a_face_does_not_decide_where_it_is(grey: int) -> None:
+    """Not in the frame that it comes in, and not for another face."""
+    covered = IMAGE.copy()
+    covered[int(Y) : int(Y + H), int(X + 0.8 * W) : int(X + W)] = grey
+    other = FACE._replace(x=300, y=300)
+    together, alone = started(FACE, other), started(other)
+    moved = patch(other.moved(0.4, -0.3, 0.01, 0.02))
+    for seen in (IMAGE, covered):
+        step, beside = together.align(np.concatenate([patch(FACE, seen), moved]))
+        np.testing.assert_allclose(beside, alone.align(moved)[0], atol=1e-4)
+    np.testing.assert_allclose(step[:2], 0, atol=0.4)
+    assert step.alike
+
+
 def test_a_stranger_is_not_alike() -> None:
     templates = started(FACE)
     rng = np.random.default_rng(0)
