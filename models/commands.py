@@ -150,9 +150,7 @@ def _config(args: argparse.Namespace, shipped: str) -> TrainingConfig:
     given = {key: getattr(args, option) for option, key in OVERRIDES.items()}
     changed = {key: value for key, value in given.items() if value is not None}
     if "epochs" in changed:
-        # A shorter run keeps its proportions.
-        share = changed["epochs"] / config.epochs
-        changed["cooldown_epochs"] = round(config.cooldown_epochs * share)
+        config = config.scaled(changed.pop("epochs"))
     return replace(config, **changed)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,22 @@ class TrainingConfig:
     def _check(self, name: str, good: bool, expected: str) -> None:
         if not good:
             raise BadInput(f"{name} is {getattr(self, name)!r}, expected {expected}")
+
+    def scaled(self, epochs: int) -> TrainingConfig:
+        """A run of another length in the same proportions.
+
+        Raises:
+            BadInput: fewer than one epoch.
+        """
+        share = epochs / self.epochs
+        cooldown = round(self.cooldown_epochs * share)
+        restarts: list[list[int]] = []
+        for epoch, length in self.restarts:
+            last = restarts[-1][0] if restarts else 0
+            end = min(round(epoch * share), epochs - cooldown)
+            if end > last:
+                restarts.append([end, min(round(length * share), end - last)])
+        return replace(self, epochs=epochs, cooldown_epochs=cooldown, restarts=restarts)
 
     def to_json(self) -> str:
         """One JSON object that `read_config` understands."""

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.models.config import TrainingConfig, config_from_json, read_config
@@ -20,6 +22,18 @@ def test_the_shipped_ones_read_back_as_they_are_written(name: str) -> None:
 def test_restarts_are_read() -> None:
     config = config_from_json('{"epochs": 9, "restarts": [[3, 1], [7, 4]]}')
     assert config.restarts == [[3, 1], [7, 4]]
+
+
+@given(epochs=st.integers(1, 400))
+def test_a_run_of_another_length_keeps_its_proportions(epochs: int) -> None:
+    whole = TrainingConfig(epochs=106, cooldown_epochs=32, restarts=[[46, 18], [60, 0]])
+    scaled = whole.scaled(epochs)
+    assert scaled.epochs == epochs
+    assert abs(scaled.cooldown_epochs - 32 * epochs / 106) <= 0.5
+    if epochs >= 10:
+        ends = [end for end, _ in scaled.restarts]
+        assert ends == pytest.approx([46 * epochs / 106, 60 * epochs / 106], abs=0.51)
+    assert whole.scaled(106) == whole
 
 
 def test_what_is_left_out_keeps_its_default() -> None:
