@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from ..errors import BackendUnavailable
 from ..redaction import redacted
 from .rules import Firing, Rule
+from .waiting import put_newest
 
 TIMEOUT_S = 5.0
 # Messages that may wait for a slow receiver; beyond them the oldest is given up.
@@ -50,19 +51,7 @@ class Actions:
             log.warning("rule %s: %s", firing.rule.name, _text(firing))
         if firing.rule.action.post is None and firing.rule.action.mqtt is None:
             return
-        while True:
-            try:
-                self._queue.put_nowait((firing, source_name))
-                return
-            except queue.Full:
-                self._give_up_oldest()
-
-    def _give_up_oldest(self) -> None:
-        try:
-            self._queue.get_nowait()
-            self.failures += 1
-        except queue.Empty:
-            pass
+        self.failures += put_newest(self._queue, (firing, source_name))
 
     def _run(self) -> None:
         while (entry := self._queue.get()) is not None:

@@ -16,6 +16,7 @@ from ..errors import FerError
 from .history_file import NAME, QUARTER_S, open_history, prune, set_aside
 from .levels import LEVELS
 from .seconds import FaceSecond, SourceSecond
+from .waiting import put_newest
 
 PRUNE_EVERY_S = 600.0
 # Batches that may wait for a slow disk: beyond two minutes the oldest is given up.
@@ -57,19 +58,7 @@ class HistoryWriter:
 
     def submit(self, seconds: list[tuple[str, SourceSecond]]) -> None:
         """Take seconds with the names of their sources; they are on disk soon."""
-        while True:
-            try:
-                self._queue.put_nowait(seconds)
-                return
-            except queue.Full:
-                self._give_up_oldest()
-
-    def _give_up_oldest(self) -> None:
-        try:
-            self._queue.get_nowait()
-            self.lost += 1
-        except queue.Empty:
-            pass
+        self.lost += put_newest(self._queue, seconds)
 
     def _run(self) -> None:
         while (seconds := self._queue.get()) is not None:
