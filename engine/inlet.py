@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Literal
 
 from .errors import FerError, SourceFailed
-from .sources import Delivery, Reader, SourceInfo, open_reader
+from .sources import Delivery, Reader, SourceInfo, gives_every_frame, open_reader
 from .types import Frame
 
 State = Literal["opening", "running", "paused", "ended", "failed", "stopped"]
@@ -172,7 +172,7 @@ class Inlet:
                 self._become("running")
 
     def _read(self, reader: Reader) -> None:
-        every = self._delivery == "lossless" or (self._delivery == "auto" and not reader.info.live)
+        every = gives_every_frame(self._delivery, reader.info)
         paced = not every and not reader.info.live
         # Frame numbers and times go on after a reconnection.
         first, first_s = self._next_index, self._next_s

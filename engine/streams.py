@@ -22,7 +22,7 @@ from .pipeline import Pipeline
 from .redaction import redacted
 from .scheduler import Schedule
 from .smoothing import ExpressionSmoother
-from .sources import Reader, SourceInfo, open_reader
+from .sources import Reader, SourceInfo, gives_every_frame, open_reader
 from .sources.base import LosslessFeed
 from .stages import open_stages
 from .tracking import FOLLOWERS, Followers, open_tracker
@@ -427,7 +427,7 @@ class _Lane:
             self._watched = watched = _Watched(detector, config.min_score)
             smoother = None if info.stills else ExpressionSmoother(config.smooth_s)
             self._expressions = Expressions(labels, smoother, config.classify_every)
-            beside = config.delivery != "lossless" and (config.delivery == "realtime" or info.live)
+            beside = not gives_every_frame(config.delivery, info)
             if config.background is not None:
                 beside = config.background
             beside = beside and not info.stills and detector.anywhere

@@ -11,7 +11,15 @@ from .demo import Demo
 from .images import SUFFIXES, Images, find_images
 from .video import Camera, open_url, open_video
 
-__all__ = ["Delivery", "Feed", "Reader", "SourceInfo", "open_reader", "open_source"]
+__all__ = [
+    "Delivery",
+    "Feed",
+    "Reader",
+    "SourceInfo",
+    "gives_every_frame",
+    "open_reader",
+    "open_source",
+]
 
 Delivery = Literal["auto", "realtime", "lossless"]
 
@@ -31,9 +39,14 @@ def open_source(uri: str, delivery: Delivery = "auto") -> Feed:
         BadInput: what is there cannot be decoded.
     """
     reader = open_reader(uri)
-    if delivery == "lossless" or (delivery == "auto" and not reader.info.live):
+    if gives_every_frame(delivery, reader.info):
         return LosslessFeed(reader)
     return LiveFeed(reader, paced=not reader.info.live)
+
+
+def gives_every_frame(delivery: Delivery, info: SourceInfo) -> bool:
+    """Whether a source waits for whoever takes its frames, instead of dropping some."""
+    return delivery == "lossless" or (delivery == "auto" and not info.live)
 
 
 def open_reader(uri: str) -> Reader:
