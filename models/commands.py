@@ -39,7 +39,9 @@ def fit(args: argparse.Namespace) -> None:
     config = _config(args, "expression.json")
     if args.architecture and args.architecture != config.architecture:
         # The options and first weights of one network mean nothing to another.
-        config = replace(config, architecture=args.architecture, network={}, initial_weights=None)
+        config = replace(
+            config.first, architecture=args.architecture, network={}, initial_weights=None
+        )
     data = _load(args)
     division = divide(data, config.seed, args.subject_regex or SUBJECT_REGEX)
     say = _speaker(args)
@@ -151,7 +153,7 @@ def _config(args: argparse.Namespace, shipped: str) -> TrainingConfig:
     changed = {key: value for key, value in given.items() if value is not None}
     if "epochs" in changed:
         config = config.scaled(changed.pop("epochs"))
-    return replace(config, **changed)
+    return config.with_all(**changed)
 
 
 def _load(args: argparse.Namespace) -> DataSet:

@@ -40,8 +40,8 @@ class TrainingConfig:
         restarts: `[epoch, cooldown_epochs]` of each earlier end of the run, after which it went
             on at the full rate (warm restarts, Loshchilov and Hutter, arXiv 1608.03983).
         snapshot_share: of the target, which after a restart is what the network said of the
-            face at that restart (snapshot distillation, Yang et al., arXiv 1812.00123); the
-            rest is its label.
+            face at that restart (snapshot distillation, Yang et al., arXiv 1812.00123), and
+            before it what the network of `previous` said; the rest is its label.
         weight_decay: decoupled, on every weight.
         label_smoothing: share of the target that is spread over all classes.
         mixup: parameter of the beta distribution by which pairs of faces are mixed (Zhang
@@ -52,6 +52,11 @@ class TrainingConfig:
             and kept; 0 for none.
         precision: a Keras dtype policy: float32, mixed_bfloat16 or mixed_float16.
         augmentation: of the training faces.
+        previous: an earlier run, whose network this one begins with in place of
+            `initial_weights`. Layers go by name, and those that it did not have are new, so a
+            network can grow: new blocks of the residual network begin as the identity. What
+            the earlier network says of the faces takes `snapshot_share` of the target
+            (born-again networks, Furlanello et al., arXiv 1805.04770).
 
     Raises:
         BadInput: a value outside its range.
@@ -77,6 +82,7 @@ class TrainingConfig:
     average_decay: float = 0.999
     precision: str = "mixed_bfloat16"
     augmentation: Augmentation = field(default_factory=Augmentation)
+    previous: TrainingConfig | None = None
 
     def __post_init__(self) -> None:
         self._check("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS))
@@ -100,12 +106,37 @@ class TrainingConfig:
         if not good:
             raise BadInput(f"{name} is {getattr(self, name)!r}, expected {expected}")
 
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of this run and those before it."""
+        return self.epochs + (self.previous.all_epochs if self.previous else 0)
+
     def scaled(self, epochs: int) -> TrainingConfig:
-        """A run of another length in the same proportions.
+        """Runs of another length altogether, in the same proportions.
 
         Raises:
             BadInput: fewer than one epoch.
         """
+        if self.previous is None:
+            return self._alone(epochs)
+        own = max(1, round(self.epochs * epochs / self.all_epochs))
+        if own >= epochs:
+            weights = self.first.initial_weights
+            return replace(self._alone(epochs), previous=None, initial_weights=weights)
+        return replace(self._alone(own), previous=self.previous.scaled(epochs - own))
+
+    @property
+    def first(self) -> TrainingConfig:
+        """The first of the runs."""
+        return self.previous.first if self.previous else self
+
+    def with_all(self, **changes: Any) -> TrainingConfig:
+        """The same changes to this run and those before it."""
+        earlier = self.previous.with_all(**changes) if self.previous else None
+        return replace(self, **changes, previous=earlier)
+
+    def _alone(self, epochs: int) -> TrainingConfig:
+        """This run of another length."""
         share = epochs / self.epochs
         cooldown = round(self.cooldown_epochs * share)
         restarts: list[list[int]] = []
@@ -151,16 +182,23 @@ def read_config(path: Path) -> TrainingConfig:
 def config_from_json(text: str) -> TrainingConfig:
     """See `read_config`."""
     try:
-        raw = json.loads(text)
+        return _config(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise BadInput(f"no JSON ({error})") from error
+
+
+def _config(raw: Any) -> TrainingConfig:
     if not isinstance(raw, dict):
         raise BadInput("expected one JSON object")
-    changes = raw.pop("augmentation", {})
+    changes, earlier = raw.pop("augmentation", {}), raw.pop("previous", None)
     if not isinstance(changes, dict):
         raise BadInput("augmentation must be an object")
     values = _known(TrainingConfig, raw)
     values["augmentation"] = Augmentation(**_known(Augmentation, changes))
+    try:
+        values["previous"] = None if earlier is None else _config(earlier)
+    except BadInput as error:
+        raise BadInput(f"previous: {error}") from error
     return TrainingConfig(**values)
 
 

@@ -28,13 +28,15 @@ from .keras_files import save_keras
 from .logs import Bar, RunLog
 from .networks import build_network
 from .networks.copying import copy_network
-from .networks.initial import load_initial_weights
+from .networks.initial import load_initial_weights, take_weights
 from .optimizer import build_optimizer
 from .schedule import rate_at
 
 # Faces by which averaged weights get their normalisation.
 NORMALISATION_FACES = 4096
 CHECKPOINT, MODEL, CONFIG = "checkpoint.npz", "expression.keras", "config.json"
+# Folder of the run before, in that of the run.
+PREVIOUS = "previous"
 
 
 def train(
@@ -49,12 +51,12 @@ def train(
     """Train a network, or go on training it.
 
     Args:
-        config: of the run.
+        config: of the run. Its `previous` is trained first, unless there is a `start`.
         training: faces to learn from.
         held_out: faces to judge by after every epoch.
         classes: a name a label; they travel in the file.
         folder: for `checkpoint.npz`, `config.json`, `log.csv`, `tensorboard/` and, at the
-            end, `expression.keras`.
+            end, `expression.keras`. The previous run has the same in `previous/`.
         start: a float32 Keras model to begin with in place of the configuration's own.
         quiet: whether to show nothing.
 
@@ -66,7 +68,11 @@ def train(
         OutputNotWritable: the folder cannot be written to.
     """
     _prepare(folder)
-    run = _Run(config, training, held_out, classes, folder, start)
+    earlier = None
+    if config.previous and start is None:
+        where = folder / PREVIOUS
+        earlier = train(config.previous, training, held_out, classes, where, quiet=quiet)
+    run = _Run(config, training, held_out, classes, folder, start, earlier)
     state = run.resume()
     (folder / CONFIG).write_text(config.to_json() + "\n")
     bar = Bar(config.epochs, run.steps, state.epoch, quiet)
@@ -99,6 +105,12 @@ def predict(network: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float
     return np.concatenate(batches).astype(np.float32)
 
 
+def snapshot(network: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
+    """Probabilities `(n, classes)` of faces `(n, 48, 48)`, each the mean with its mirror image."""
+    both = predict(network, images), predict(network, images[..., ::-1])
+    return np.mean(both, axis=0).astype(np.float16)
+
+
 class _Run:
     def __init__(
         self,
@@ -107,7 +119,8 @@ class _Run:
         held_out: LabelledFaces,
         labels: Sequence[str],
         folder: Path,
-        start: Any,
+        start: Any = None,
+        earlier: Any = None,
     ) -> None:
         self.config, self.training, self.held_out = config, training, held_out
         self.labels, self.classes = tuple(labels), len(labels)
@@ -125,9 +138,12 @@ class _Run:
             self.network = self._build()
         finally:
             keras.config.set_dtype_policy("float32")
-        if start is None and config.initial_weights:
+        if earlier is not None:
+            take_weights(self.network, earlier)
+        elif start is None and config.initial_weights:
             load_initial_weights(self.network, config.initial_weights)
         self._compile()
+        self.earlier = earlier
         self.best: Arrays = []
         self.taught: Arrays = []
 
@@ -166,8 +182,7 @@ class _Run:
         number = state.epoch
         started = time.perf_counter()
         bar.begin(number)
-        if self.config.snapshot_share and any(number == end for end, _ in self.config.restarts):
-            self.taught = [self.snapshot()]
+        self.learn_from_before(number)
         _reseed_dropout(self.network, self.config.seed, number)
         batches = Batches(self.training, self.classes, self.config, number, *self.taught)
         try:
@@ -195,12 +210,15 @@ class _Run:
         )
         return state
 
-    def snapshot(self) -> npt.NDArray[np.float16]:
-        """Probabilities `(n, classes)` of the training faces, as they are and mirrored."""
-        images = self.training.images
-        with self.averaged():
-            both = predict(self.network, images), predict(self.network, images[..., ::-1])
-        return np.mean(both, axis=0).astype(np.float16)
+    def learn_from_before(self, number: int) -> None:
+        """Ask the network that was there before what it says of the training faces."""
+        if not self.config.snapshot_share:
+            return
+        if number == 0 and self.earlier is not None:
+            self.taught = [snapshot(self.earlier, self.training.images)]
+        elif any(number == end for end, _ in self.config.restarts):
+            with self.averaged():
+                self.taught = [snapshot(self.network, self.training.images)]
 
     def judge(self) -> tuple[float, float]:
         """(cross-entropy, accuracy) on the held-out faces."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import numpy.typing as npt
 
 from fer_edge.engine.errors import BadInput, InputNotFound
 
@@ -41,12 +44,34 @@ def load_initial_weights(network: Any, origin: str) -> int:
         raise BadInput(f"{path}: not an .npz of weights ({error})") from error
     if not arrays:
         raise BadInput(f"{path}: names no layer of {network.name}")
+    _assign(network, arrays, str(path))
+    return len(arrays)
+
+
+def take_weights(network: Any, earlier: Any) -> None:
+    """Give a network's layers the weights of another network's layers of the same name.
+
+    Raises:
+        BadInput: a weight of another shape.
+    """
+    known = named_variables(network)
+    arrays = {
+        name: np.asarray(keras.ops.convert_to_numpy(variable))
+        for name, variable in named_variables(earlier).items()
+        if name in known
+    }
+    _assign(network, arrays, "the previous run")
+
+
+def _assign(network: Any, arrays: Mapping[str, npt.NDArray[Any]], origin: str) -> None:
+    variables = named_variables(network)
     for name, array in arrays.items():
         variable = variables[name]
         if array.shape != tuple(variable.shape):
-            raise BadInput(f"{path}: {name} is {array.shape}, {network.name} has {variable.shape}")
+            raise BadInput(
+                f"{origin}: {name} is {array.shape}, {network.name} has {variable.shape}"
+            )
         variable.assign(array.astype(np.float32))
-    return len(arrays)
 
 
 def named_variables(network: Any) -> dict[str, Any]:

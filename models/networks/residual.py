@@ -4,7 +4,8 @@ The layout of dlib's face recognition network (King, 2017), itself a ResNet (He 
 arXiv 1512.03385) of 3x3 convolutions with 32 to 256 filters, cut off after its first block
 of 256. That network sees 150x150 pixels through a 7x7 kernel at stride 2; a 5x5 kernel at
 stride 1 does the same on a 48x48 face, see `face_recognition.py`. Shortcuts
-that change the size average first (He et al., "Bag of Tricks", arXiv 1812.01187).
+that change the size average first, and other blocks begin as the identity (He et al., "Bag of
+Tricks", arXiv 1812.01187).
 """
 
 from __future__ import annotations
@@ -49,12 +50,14 @@ def _block(x: Any, width: int, name: str, halve: bool) -> Any:
         shortcut = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_shortcut")(shortcut)
     x = _normalised(x, width, f"{name}_conv1", stride=2 if halve else 1)
     x = layers.ReLU(name=f"{name}_conv1_relu")(x)
-    x = _normalised(x, width, f"{name}_conv2")
+    x = _normalised(x, width, f"{name}_conv2", gamma="ones" if halve else "zeros")
     x = layers.Add(name=f"{name}_add")([x, shortcut])
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _normalised(x: Any, width: int, name: str, kernel: int = 3, stride: int = 1) -> Any:
+def _normalised(
+    x: Any, width: int, name: str, kernel: int = 3, stride: int = 1, gamma: str = "ones"
+) -> Any:
     x = layers.Conv2D(
         width,
         kernel,
@@ -64,4 +67,5 @@ def _normalised(x: Any, width: int, name: str, kernel: int = 3, stride: int = 1)
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+    norm = layers.BatchNormalization(momentum=0.9, gamma_initializer=gamma, name=f"{name}_norm")
+    return norm(x)

@@ -36,6 +36,25 @@ def test_a_run_of_another_length_keeps_its_proportions(epochs: int) -> None:
     assert whole.scaled(106) == whole
 
 
+@given(epochs=st.integers(1, 400))
+def test_runs_in_a_row_share_the_epochs(epochs: int) -> None:
+    first = TrainingConfig(epochs=106, initial_weights="face_recognition")
+    whole = TrainingConfig(epochs=41, cooldown_epochs=34, previous=first)
+    scaled = whole.scaled(epochs)
+    assert scaled.all_epochs == epochs
+    assert scaled.first.initial_weights == "face_recognition"
+    assert abs(scaled.epochs - max(1, 41 * epochs / 147)) <= 0.5
+    assert whole.scaled(147) == whole
+    changed = whole.with_all(seed=7)
+    assert (changed.seed, changed.first.seed, changed.all_epochs) == (7, 7, 147)
+
+
+def test_the_run_before_is_read() -> None:
+    config = config_from_json('{"epochs": 3, "previous": {"epochs": 2, "augmentation": {}}}')
+    assert config.previous == TrainingConfig(epochs=2)
+    assert config_from_json(config.to_json()) == config
+
+
 def test_what_is_left_out_keeps_its_default() -> None:
     assert config_from_json("{}") == TrainingConfig()
     assert config_from_json('{"augmentation": {"shift": 0}}').augmentation.zoom == 0.15
@@ -50,6 +69,9 @@ def test_what_is_left_out_keeps_its_default() -> None:
         ('{"restarts": [[3, true]]}', "restarts is"),
         ('{"epochs": 9, "cooldown_epochs": 3, "restarts": [[7, 2]]}', "without overlap"),
         ('{"snapshot_share": 1}', "below 1"),
+        ('{"previous": 3}', "previous: expected one JSON object"),
+        ('{"previous": {"epochs": 0}}', "previous: epochs is 0"),
+        ('{"previous": ' * 5000 + "{}" + "}" * 5000, "no JSON"),
         ("[]", "one JSON object"),
         ('{"epoch": 3}', "unknown epoch"),
         ('{"epochs": "3"}', "epochs is '3'"),

@@ -126,6 +126,53 @@ def test_a_run_that_has_ended_can_be_restarted(tmp_path: Path) -> None:
         run(tmp_path / "a", replace(longer, snapshot_share=0.2))
 
 
+RESIDUAL = {"widths": [8, 8], "blocks": [1, 1], "dropout": 0.0}
+
+
+def test_a_run_begins_with_the_network_of_the_one_before(tmp_path: Path) -> None:
+    first = replace(TINY, architecture="residual", network=RESIDUAL, epochs=2)
+    grown = replace(first, network={**RESIDUAL, "blocks": [2, 1]}, snapshot_share=0.5)
+    still = replace(grown, epochs=1, peak_learning_rate=1e-12, average_decay=0.0, previous=first)
+    network = run(tmp_path / "a", still)
+    earlier = run(tmp_path / "b", first)
+    assert_same(load_for_training(tmp_path / "a/previous" / MODEL)[0], earlier)
+    assert network.count_params() > earlier.count_params()
+    # A new block begins as the identity, and so the answers are those of the earlier network.
+    tables = named_variables(network)
+    np.testing.assert_allclose(tables["stage1_2_conv2_norm/gamma"], 0, atol=1e-9)
+    for name, array in named_variables(earlier).items():
+        if "moving" not in name:
+            np.testing.assert_allclose(array, tables[name], atol=1e-6)
+    with np.load(tmp_path / "a" / CHECKPOINT) as archive:
+        said = archive["taught0000"].astype(float)
+    images = TRAINING.images
+    both = predict(earlier, images), predict(earlier, images[..., ::-1])
+    np.testing.assert_allclose(said, np.mean(both, axis=0), atol=2e-3)
+
+
+def test_runs_in_a_row_go_on_where_they_were_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(TINY, snapshot_share=0.5, previous=replace(TINY, epochs=1, seed=4))
+    whole = run(tmp_path / "whole", config)
+    save = fit.save_checkpoint
+
+    def killed(*arguments: Any) -> None:
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(fit, "save_checkpoint", killed)
+            run(tmp_path / "parts", config)
+    assert_same(run(tmp_path / "parts", config), whole)
+    with pytest.raises(BadInput, match="another seed"):
+        run(tmp_path / "parts", replace(config, previous=replace(TINY, epochs=1, seed=5)))
+    wider = replace(TINY, network={**TINY.network, "widths": [4, 4]}, previous=TINY)
+    with pytest.raises(BadInput, match=r"the previous run: .* is "):
+        run(tmp_path / "wider", wider)
+
+
 def test_another_run_s_folder_is_left_alone(tmp_path: Path) -> None:
     run(tmp_path)
     before = (tmp_path / CHECKPOINT).read_bytes()
