@@ -119,8 +119,8 @@ class _Run:
         held_out: LabelledFaces,
         labels: Sequence[str],
         folder: Path,
-        start: Any = None,
-        earlier: Any = None,
+        start: Any,
+        earlier: Any,
     ) -> None:
         self.config, self.training, self.held_out = config, training, held_out
         self.labels, self.classes = tuple(labels), len(labels)

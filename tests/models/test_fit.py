@@ -34,6 +34,21 @@ def run(folder: Path, config: Any = TINY, training: Any = TRAINING) -> Any:
     return train(config, training, HELD_OUT, SEVEN, folder, quiet=True)
 
 
+def run_in_parts(folder: Path, config: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A run that is interrupted after each of the first two epochs that it does."""
+    save = fit.save_checkpoint
+
+    def killed(*arguments: Any) -> None:
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(fit, "save_checkpoint", killed)
+            run(folder, config)
+    return run(folder, config)
+
+
 def assert_same(one: Any, other: Any) -> None:
     for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
@@ -64,17 +79,7 @@ def test_an_interrupted_run_ends_as_a_whole_one(
 ) -> None:
     config = replace(TINY, epochs=3, mixup=0.2, network={**TINY.network, "dropout": 0.5})
     whole = run(tmp_path / "whole", config)
-    save = fit.save_checkpoint
-
-    def killed(*arguments: Any) -> None:
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    for _ in range(2):
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(fit, "save_checkpoint", killed)
-            run(tmp_path / "parts", config)
-    assert_same(run(tmp_path / "parts", config), whole)
+    assert_same(run_in_parts(tmp_path / "parts", config, monkeypatch), whole)
     lines = (tmp_path / "parts/log.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["epoch", "1", "2", "3"]
 
@@ -155,17 +160,7 @@ def test_runs_in_a_row_go_on_where_they_were_left(
 ) -> None:
     config = replace(TINY, snapshot_share=0.5, previous=replace(TINY, epochs=1, seed=4))
     whole = run(tmp_path / "whole", config)
-    save = fit.save_checkpoint
-
-    def killed(*arguments: Any) -> None:
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    for _ in range(2):
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(fit, "save_checkpoint", killed)
-            run(tmp_path / "parts", config)
-    assert_same(run(tmp_path / "parts", config), whole)
+    assert_same(run_in_parts(tmp_path / "parts", config, monkeypatch), whole)
     with pytest.raises(BadInput, match="another seed"):
         run(tmp_path / "parts", replace(config, previous=replace(TINY, epochs=1, seed=5)))
     wider = replace(TINY, network={**TINY.network, "widths": [4, 4]}, previous=TINY)
