@@ -183,6 +183,8 @@ def config_from_json(text: str) -> TrainingConfig:
     """See `read_config`."""
     try:
         return _config(json.loads(text))
+    except BadInput:
+        raise
     except (ValueError, RecursionError) as error:
         raise BadInput(f"no JSON ({error})") from error
 

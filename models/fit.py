@@ -76,6 +76,8 @@ def train(
     state = run.resume()
     (folder / CONFIG).write_text(config.to_json() + "\n")
     bar = Bar(config.epochs, run.steps, state.epoch, quiet)
+    if earlier is not None:
+        bar.say(f"begins with the network of {folder / PREVIOUS}")
     if state.epoch:
         bar.say(f"going on after epoch {state.epoch} of {config.epochs}")
     try:
