@@ -23,14 +23,34 @@ def residual_network(
     widths: Sequence[int] = (32, 64, 128, 256),
     blocks: Sequence[int] = (3, 4, 3, 1),
     dropout: float = 0.3,
+    resolution: int | None = None,
 ) -> Any:
     """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
 
     The scaling to [-1, 1] is its first layer, so that it cannot be forgotten by
     whoever runs it. The softmax is float32 under every precision policy.
+
+    Args:
+        classes: of the output.
+        side: of the input in pixels.
+        widths: filters of each stage.
+        blocks: of each stage.
+        dropout: before the last layer.
+        resolution: pixels a side that the first convolution sees, a multiple of 16; `side` if
+            None. A face is enlarged to it, bilinearly. Maps of every stage grow with it and
+            weights do not, so that a network trained at one resolution can go on at another
+            (Touvron et al., arXiv 1906.06423).
+
+    Raises:
+        ValueError: the resolution cannot be halved four times.
     """
+    resolution = side if resolution is None else resolution
+    if resolution < 16 or resolution % 16:
+        raise ValueError(f"resolution {resolution} is no multiple of 16")
     image = layers.Input((side, side, 1), name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(image)
+    if resolution != side:
+        x = layers.Resizing(resolution, resolution, name="enlarge")(x)
     x = layers.ReLU(name="stem_relu")(_normalised(x, widths[0], "stem", kernel=5))
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, (width, count) in enumerate(zip(widths, blocks, strict=True), start=1):

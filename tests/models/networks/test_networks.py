@@ -17,6 +17,7 @@ from fer_edge.models.networks.face_recognition import BLOCKS, enlarged_twice  # 
 from fer_edge.models.networks.initial import (  # noqa: E402
     load_initial_weights,
     named_variables,
+    take_weights,
 )
 
 from ..tiny_faces import shades  # noqa: E402
@@ -62,6 +63,26 @@ def test_what_an_architecture_does_not_have_is_named() -> None:
         build_network("plain", 7, {"widths": [8, 8]})
     with pytest.raises(BadInput, match="cannot be built so"):
         build_network("plain", 7, {"widths": 8})
+
+
+def test_a_network_goes_on_at_a_higher_resolution() -> None:
+    model, finer = (
+        build_network("residual", 3, {"widths": [4, 4, 4, 4], "blocks": [1] * 4} | options)
+        for options in ({}, {"resolution": 96})
+    )
+    take_weights(finer, model)
+    assert finer.input_shape == model.input_shape
+    assert finer.get_layer("pool").input.shape[1] == 2 * model.get_layer("pool").input.shape[1]
+    assert finer.count_params() == model.count_params()
+    # Flat faces look the same however fine one looks, but for the borders.
+    flat = np.full_like(PIXELS, 90)
+    stems = [
+        outputs(keras.Model(net.input, net.get_layer("stem_relu").output), flat)
+        for net in (model, finer)
+    ]
+    np.testing.assert_allclose(stems[0][:, 24, 24], stems[1][:, 48, 48], rtol=1e-5)
+    with pytest.raises(BadInput, match="resolution 50 is no multiple of 16"):
+        build_network("residual", 3, {"resolution": 50})
 
 
 def test_the_shipped_first_weights_fill_all_but_the_head() -> None:
