@@ -36,17 +36,18 @@ def residual_network(
         widths: filters of each stage.
         blocks: of each stage.
         dropout: before the last layer.
-        resolution: pixels a side that the first convolution sees, a multiple of 16; `side` if
-            None. A face is enlarged to it, bilinearly. Maps of every stage grow with it and
-            weights do not, so that a network trained at one resolution can go on at another
-            (Touvron et al., arXiv 1906.06423).
+        resolution: pixels a side that the first convolution sees; `side` if None. Each stage
+            halves it, so that four stages need a multiple of 16. A face is enlarged to it,
+            bilinearly. Maps of every stage grow with it and weights do not, so that a network
+            trained at one resolution can go on at another (Touvron et al., arXiv 1906.06423).
 
     Raises:
-        ValueError: the resolution cannot be halved four times.
+        ValueError: the stages cannot halve the resolution.
     """
     resolution = side if resolution is None else resolution
-    if resolution < 16 or resolution % 16:
-        raise ValueError(f"resolution {resolution} is no multiple of 16")
+    smallest = 2 ** len(widths)
+    if resolution < smallest or resolution % smallest:
+        raise ValueError(f"resolution {resolution} is no multiple of {smallest}")
     image = layers.Input((side, side, 1), name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(image)
     if resolution != side:

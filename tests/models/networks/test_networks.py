@@ -83,6 +83,8 @@ def test_a_network_goes_on_at_a_higher_resolution() -> None:
     np.testing.assert_allclose(stems[0][:, 24, 24], stems[1][:, 48, 48], rtol=1e-5)
     with pytest.raises(BadInput, match="resolution 50 is no multiple of 16"):
         build_network("residual", 3, {"resolution": 50})
+    two_stages = {"widths": [4, 4], "blocks": [1, 1]}
+    assert outputs(build_network("residual", 3, two_stages | {"resolution": 60})).shape == (6, 3)
 
 
 def test_the_shipped_first_weights_fill_all_but_the_head() -> None:
