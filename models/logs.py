@@ -58,6 +58,9 @@ class Bar(keras.callbacks.Callback):  # type: ignore[misc]
         quiet: whether to show nothing at all.
     """
 
+    # Lets Keras read a step's loss while the device is at the next ones.
+    async_safe = True
+
     def __init__(self, epochs: int, steps: int, done: int, quiet: bool) -> None:
         super().__init__()
         from rich.console import Console
