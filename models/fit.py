@@ -30,6 +30,7 @@ from .networks import build_network
 from .networks.copying import copy_network
 from .networks.initial import load_initial_weights, take_weights
 from .optimizer import build_optimizer
+from .normalisation import Normalisations
 from .schedule import rate_at
 
 # Faces by which averaged weights get their normalisation.
@@ -158,6 +159,7 @@ class _Run:
     def _compile(self) -> None:
         config = self.config
         self.network.compile(
+        self.normalisations = Normalisations(self.network)
             optimizer=build_optimizer(config, self.steps),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
             jit_compile=keras.backend.backend() == "jax",
@@ -237,7 +239,7 @@ class _Run:
         try:
             self.network.optimizer.take_average(self.network.trainable_variables)
             if self.config.average_decay:
-                refresh_normalisation(self.network, self.training.images[:NORMALISATION_FACES])
+                self.normalisations.refresh(self.training.images[:NORMALISATION_FACES])
             yield
         finally:
             for variable, value in zip(self.network.weights, trained, strict=True):
@@ -261,22 +263,6 @@ class _Run:
         assign_all(final.weights, weights, self.folder / CHECKPOINT)
         save_keras(final, self.folder / MODEL, self.labels)
         return final
-
-
-def refresh_normalisation(network: Any, images: npt.NDArray[np.uint8]) -> None:
-    """Take the statistics of all batch normalisations anew, from gray faces `(n, 48, 48)`.
-
-    Averaged weights have seen no batch of their own (Izmailov et al., arXiv 1803.05407).
-    """
-    norms = [la for la in network.layers if isinstance(la, keras.layers.BatchNormalization)]
-    momenta = [norm.momentum for norm in norms]
-    for step, at in enumerate(range(0, len(images), 256)):
-        for norm in norms:
-            # Makes the moving average the plain mean over the batches so far.
-            norm.momentum = step / (step + 1)
-        network(as_input(images[at : at + 256]), training=True)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
 
 
 def _values(variables: Any) -> Arrays:
