@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -34,6 +35,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         config: order, augmentation, mixing and class weights.
         epoch: from 0; each has its own order and changes.
         taught: probabilities `(n, classes)` that take `config.snapshot_share` of the targets.
+        teachers: asked about each batch as it will be seen; what they say takes
+            `config.teacher_share` of the targets.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         config: TrainingConfig,
         epoch: int,
         taught: npt.NDArray[Any] | None = None,
+        teachers: Callable[[Floats], Floats] | None = None,
     ) -> None:
         super().__init__()
         self._faces, self._config, self._epoch = faces, config, epoch
@@ -51,6 +55,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             self._targets += config.snapshot_share * (taught.astype(np.float32) - self._targets)
         self._weights = class_weights(faces.labels, classes, config.class_balance)
         self._order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
+        self._teachers = teachers
         self._threads = ThreadPoolExecutor(LOADERS, "fer-batches")
         self._made: dict[int, Future[Batch]] = {}
 
@@ -75,6 +80,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         targets, weights = self._targets[chosen], self._weights[self._faces.labels[chosen]]
         if config.mixup:
             images, targets = _mix(images, targets, config.mixup, rng)
+        if self._teachers is not None:
+            targets = targets + config.teacher_share * (self._teachers(images) - targets)
         return images, targets, weights
 
 

@@ -40,8 +40,9 @@ def fit(args: argparse.Namespace) -> None:
     if args.architecture and args.architecture != config.architecture:
         # The options and first weights of one network mean nothing to another.
         config = replace(
-            config.first, architecture=args.architecture, network={}, initial_weights=None
-        )
+            config.first, architecture=args.architecture, network={}, initial_weights=None,
+            teachers=[],
+        )  # fmt: skip
     data = _load(args)
     division = divide(data, config.seed, args.subject_regex or SUBJECT_REGEX)
     say = _speaker(args)

@@ -57,6 +57,9 @@ class TrainingConfig:
             network can grow: new blocks of the residual network begin as the identity. What
             the earlier network says of the faces takes `snapshot_share` of the target
             (born-again networks, Furlanello et al., arXiv 1805.04770).
+        teachers: other runs, which are made first. The mean answer of their networks to each
+            batch, as it was moved and mixed, takes `teacher_share` of its target.
+        teacher_share: see `teachers`; 0-1.
 
     Raises:
         BadInput: a value outside its range.
@@ -83,6 +86,8 @@ class TrainingConfig:
     precision: str = "mixed_bfloat16"
     augmentation: Augmentation = field(default_factory=Augmentation)
     previous: TrainingConfig | None = None
+    teachers: Sequence[TrainingConfig] = field(default_factory=list)
+    teacher_share: float = 0.9
 
     def __post_init__(self) -> None:
         self._check("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS))
@@ -93,7 +98,8 @@ class TrainingConfig:
             self._check(name, getattr(self, name) >= 0, "at least 0")
         for name in ("label_smoothing", "average_decay", "snapshot_share"):
             self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
-        self._check("class_balance", 0 <= self.class_balance <= 1, "from 0 to 1")
+        for name in ("class_balance", "teacher_share"):
+            self._check(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         self._check("peak_learning_rate", self.peak_learning_rate > 0, "above 0")
         self._check("cooldown_epochs", 0 <= self.cooldown_epochs <= self.epochs, "from 0 to epochs")
         self._check(
@@ -108,18 +114,33 @@ class TrainingConfig:
 
     @property
     def all_epochs(self) -> int:
+        """Epochs of this run, those before it and those of its teachers."""
+        return self._in_a_row + sum(teacher.all_epochs for teacher in self.teachers)
+
+    @property
+    def _in_a_row(self) -> int:
         """Epochs of this run and those before it."""
         return self.epochs + (self.previous.all_epochs if self.previous else 0)
 
     def scaled(self, epochs: int) -> TrainingConfig:
         """Runs of another length altogether, in the same proportions.
 
+        Runs that would be shorter than an epoch are left out, but for this one.
+
         Raises:
             BadInput: fewer than one epoch.
         """
+        share = epochs / self.all_epochs
+        lengths = [(teacher, int(teacher.all_epochs * share)) for teacher in self.teachers]
+        teachers = [teacher.scaled(length) for teacher, length in lengths if length]
+        left = epochs - sum(length for _, length in lengths)
+        return replace(self._row_scaled(left), teachers=teachers)
+
+    def _row_scaled(self, epochs: int) -> TrainingConfig:
+        """This run and those before it, of another length altogether."""
         if self.previous is None:
             return self._alone(epochs)
-        own = max(1, round(self.epochs * epochs / self.all_epochs))
+        own = max(1, round(self.epochs * epochs / self._in_a_row))
         if own >= epochs:
             weights = self.first.initial_weights
             return replace(self._alone(epochs), previous=None, initial_weights=weights)
@@ -127,13 +148,20 @@ class TrainingConfig:
 
     @property
     def first(self) -> TrainingConfig:
-        """The first of the runs."""
+        """The first of the runs in a row."""
         return self.previous.first if self.previous else self
 
     def with_all(self, **changes: Any) -> TrainingConfig:
-        """The same changes to this run and those before it."""
+        """The same changes to this run, those before it and those of its teachers.
+
+        Of a new seed teachers get the next ones, since equal teachers know no more than one.
+        """
         earlier = self.previous.with_all(**changes) if self.previous else None
-        return replace(self, **changes, previous=earlier)
+        teachers = []
+        for number, teacher in enumerate(self.teachers, start=1):
+            own = {"seed": changes["seed"] + number} if "seed" in changes else {}
+            teachers.append(teacher.with_all(**{**changes, **own}))
+        return replace(self, **changes, previous=earlier, teachers=teachers)
 
     def _alone(self, epochs: int) -> TrainingConfig:
         """This run of another length."""
@@ -193,15 +221,23 @@ def _config(raw: Any) -> TrainingConfig:
     if not isinstance(raw, dict):
         raise BadInput("expected one JSON object")
     changes, earlier = raw.pop("augmentation", {}), raw.pop("previous", None)
+    teachers = raw.pop("teachers", [])
     if not isinstance(changes, dict):
         raise BadInput("augmentation must be an object")
+    if not isinstance(teachers, list):
+        raise BadInput("teachers must be a list")
     values = _known(TrainingConfig, raw)
     values["augmentation"] = Augmentation(**_known(Augmentation, changes))
-    try:
-        values["previous"] = None if earlier is None else _config(earlier)
-    except BadInput as error:
-        raise BadInput(f"previous: {error}") from error
+    values["previous"] = None if earlier is None else _inner("previous", earlier)
+    values["teachers"] = [_inner("teachers", teacher) for teacher in teachers]
     return TrainingConfig(**values)
+
+
+def _inner(name: str, raw: Any) -> TrainingConfig:
+    try:
+        return _config(raw)
+    except BadInput as error:
+        raise BadInput(f"{name}: {error}") from error
 
 
 def _known(kind: type[Any], raw: Mapping[str, Any]) -> dict[str, Any]:

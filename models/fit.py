@@ -7,6 +7,7 @@ that a run that was killed goes on from its last whole one.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,15 +30,16 @@ from .logs import Bar, RunLog
 from .networks import build_network
 from .networks.copying import copy_network
 from .networks.initial import load_initial_weights, take_weights
-from .optimizer import build_optimizer
 from .normalisation import Normalisations
+from .optimizer import build_optimizer
 from .schedule import rate_at
+from .teachers import Teachers
 
 # Faces by which averaged weights get their normalisation.
 NORMALISATION_FACES = 4096
 CHECKPOINT, MODEL, CONFIG = "checkpoint.npz", "expression.keras", "config.json"
-# Folder of the run before, in that of the run.
-PREVIOUS = "previous"
+# Folders of the run before and of those of the teachers, in that of the run.
+PREVIOUS, TEACHERS = "previous", "teachers"
 
 
 def train(
@@ -52,12 +54,14 @@ def train(
     """Train a network, or go on training it.
 
     Args:
-        config: of the run. Its `previous` is trained first, unless there is a `start`.
+        config: of the run. Its `previous` is trained first, unless there is a `start`, and
+            so are its `teachers`.
         training: faces to learn from.
         held_out: faces to judge by after every epoch.
         classes: a name a label; they travel in the file.
         folder: for `checkpoint.npz`, `config.json`, `log.csv`, `tensorboard/` and, at the
-            end, `expression.keras`. The previous run has the same in `previous/`.
+            end, `expression.keras`. The previous run has the same in `previous/`, and
+            teachers in `teachers/1/`, `teachers/2/` and so on.
         start: a float32 Keras model to begin with in place of the configuration's own.
         quiet: whether to show nothing.
 
@@ -73,12 +77,20 @@ def train(
     if config.previous and start is None:
         where = folder / PREVIOUS
         earlier = train(config.previous, training, held_out, classes, where, quiet=quiet)
-    run = _Run(config, training, held_out, classes, folder, start, earlier)
+    teachers = []
+    for number, teacher in enumerate(config.teachers, start=1):
+        where = folder / TEACHERS / str(number)
+        if not quiet:
+            print(f"teacher {number} of {len(config.teachers)}: {where}", file=sys.stderr)
+        teachers.append(train(teacher, training, held_out, classes, where, quiet=quiet))
+    run = _Run(config, training, held_out, classes, folder, start, earlier, teachers)
     state = run.resume()
     (folder / CONFIG).write_text(config.to_json() + "\n")
     bar = Bar(config.epochs, run.steps, state.epoch, quiet)
     if earlier is not None:
         bar.say(f"begins with the network of {folder / PREVIOUS}")
+    if teachers:
+        bar.say(f"taught by the networks of {folder / TEACHERS}")
     if state.epoch:
         bar.say(f"going on after epoch {state.epoch} of {config.epochs}")
     try:
@@ -124,6 +136,7 @@ class _Run:
         folder: Path,
         start: Any,
         earlier: Any,
+        teachers: Sequence[Any],
     ) -> None:
         self.config, self.training, self.held_out = config, training, held_out
         self.labels, self.classes = tuple(labels), len(labels)
@@ -146,7 +159,9 @@ class _Run:
         elif start is None and config.initial_weights:
             load_initial_weights(self.network, config.initial_weights)
         self._compile()
+        self.normalisations = Normalisations(self.network)
         self.earlier = earlier
+        self.teachers = Teachers(teachers, config.precision) if teachers else None
         self.best: Arrays = []
         self.taught: Arrays = []
 
@@ -159,7 +174,6 @@ class _Run:
     def _compile(self) -> None:
         config = self.config
         self.network.compile(
-        self.normalisations = Normalisations(self.network)
             optimizer=build_optimizer(config, self.steps),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
             jit_compile=keras.backend.backend() == "jax",
@@ -188,7 +202,8 @@ class _Run:
         bar.begin(number)
         self.learn_from_before(number)
         _reseed_dropout(self.network, self.config.seed, number)
-        batches = Batches(self.training, self.classes, self.config, number, *self.taught)
+        taught = self.taught[0] if self.taught else None
+        batches = Batches(self.training, self.classes, self.config, number, taught, self.teachers)
         try:
             history = self.network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
         finally:

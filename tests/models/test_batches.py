@@ -64,6 +64,21 @@ def test_after_a_restart_targets_are_part_label_part_earlier_answer() -> None:
     np.testing.assert_allclose(mixed.sum(1), 1, atol=2e-3)
 
 
+def test_teachers_are_asked_about_the_faces_as_they_are_shown() -> None:
+    faces = shades(35)
+    config = replace(TINY, mixup=1.0, teacher_share=0.75)
+
+    def teachers(images: np.ndarray) -> np.ndarray:
+        """The brightness decides between the first two classes."""
+        first = images.mean((1, 2, 3)) / 255
+        return np.stack([first, 1 - first, *[0 * first] * 5], axis=1)
+
+    shown, labels, _ = Batches(faces, 7, config, 1)[0]
+    images, targets, _ = Batches(faces, 7, config, 1, teachers=teachers)[0]
+    np.testing.assert_array_equal(images, shown)
+    np.testing.assert_allclose(targets, 0.25 * labels + 0.75 * teachers(shown), atol=1e-6)
+
+
 @given(counts=st.lists(st.integers(1, 200), min_size=2, max_size=8), exponent=st.floats(0, 1))
 def test_class_weights_have_mean_one_and_favour_the_rare(
     counts: list[int], exponent: float

@@ -49,6 +49,33 @@ def test_runs_in_a_row_share_the_epochs(epochs: int) -> None:
     assert (changed.seed, changed.first.seed, changed.all_epochs) == (7, 7, 147)
 
 
+@given(epochs=st.integers(1, 900))
+def test_teachers_share_the_epochs(epochs: int) -> None:
+    teachers = [TrainingConfig(epochs=140, seed=seed) for seed in (2, 3, 4)]
+    whole = TrainingConfig(epochs=180, previous=TrainingConfig(epochs=20), teachers=teachers)
+    scaled = whole.scaled(epochs)
+    assert scaled.all_epochs == epochs
+    assert len(scaled.teachers) == (3 if 140 * epochs >= 620 else 0)
+    for teacher in scaled.teachers:
+        assert 0 <= 140 * epochs / 620 - teacher.epochs < 1
+    assert whole.scaled(620) == whole
+
+
+def test_teachers_never_share_a_seed() -> None:
+    teachers = [TrainingConfig(seed=2), TrainingConfig(seed=5, previous=TrainingConfig())]
+    changed = TrainingConfig(teachers=teachers).with_all(seed=7, batch_size=9)
+    assert [one.seed for one in (changed, *changed.teachers)] == [7, 8, 9]
+    assert changed.teachers[1].first.seed == 9
+    assert {one.batch_size for one in (changed, *changed.teachers)} == {9}
+
+
+def test_teachers_are_read() -> None:
+    text = '{"teachers": [{"epochs": 2}, {"seed": 4}], "teacher_share": 1}'
+    config = config_from_json(text)
+    assert config.teachers == [TrainingConfig(epochs=2), TrainingConfig(seed=4)]
+    assert config_from_json(config.to_json()) == config
+
+
 def test_the_run_before_is_read() -> None:
     config = config_from_json('{"epochs": 3, "previous": {"epochs": 2, "augmentation": {}}}')
     assert config.previous == TrainingConfig(epochs=2)
@@ -71,6 +98,10 @@ def test_what_is_left_out_keeps_its_default() -> None:
         ('{"snapshot_share": 1}', "below 1"),
         ('{"epochs": 0}', r"\.json: epochs is 0"),
         ('{"previous": {"epochs": 0}}', r"\.json: previous: epochs is 0"),
+        ('{"teachers": [{"epochs": 0}]}', r"\.json: teachers: epochs is 0"),
+        ('{"teachers": {"epochs": 1}}', "teachers must be a list"),
+        ('{"teachers": [3]}', "teachers: expected one JSON object"),
+        ('{"teacher_share": 1.5}', "teacher_share is 1.5, expected from 0 to 1"),
         ('{"previous": 3}', "previous: expected one JSON object"),
         ('{"previous": ' * 5000 + "{}" + "}" * 5000, "no JSON"),
         ("[]", "one JSON object"),

@@ -25,6 +25,7 @@ from fer_edge.models.fit import CHECKPOINT, MODEL, predict, train  # noqa: E402
 from fer_edge.models.keras_files import load_for_training  # noqa: E402
 from fer_edge.models.networks import build_network  # noqa: E402
 from fer_edge.models.networks.initial import named_variables  # noqa: E402
+from fer_edge.models.teachers import Teachers  # noqa: E402
 
 from .tiny_faces import SEVEN, TINY, shades, write_npz  # noqa: E402
 
@@ -35,15 +36,17 @@ def run(folder: Path, config: Any = TINY, training: Any = TRAINING) -> Any:
     return train(config, training, HELD_OUT, SEVEN, folder, quiet=True)
 
 
-def run_in_parts(folder: Path, config: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A run that is interrupted after each of the first two epochs that it does."""
+def run_in_parts(
+    folder: Path, config: Any, monkeypatch: pytest.MonkeyPatch, interruptions: int = 2
+) -> Any:
+    """A run that is interrupted after each of the first epochs that it does."""
     save = fit.save_checkpoint
 
     def killed(*arguments: Any) -> None:
         save(*arguments)
         raise KeyboardInterrupt
 
-    for _ in range(2):
+    for _ in range(interruptions):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(fit, "save_checkpoint", killed)
             run(folder, config)
@@ -167,6 +170,35 @@ def test_runs_in_a_row_go_on_where_they_were_left(
     wider = replace(TINY, network={**TINY.network, "widths": [4, 4]}, previous=TINY)
     with pytest.raises(BadInput, match=r"the previous run: .* is "):
         run(tmp_path / "wider", wider)
+
+
+TEACHERS = [
+    replace(TINY, epochs=1, seed=2),
+    replace(TINY, epochs=1, seed=3, architecture="residual", network=RESIDUAL),
+]
+
+
+def test_a_run_learns_what_its_teachers_say(tmp_path: Path) -> None:
+    """Taught by networks that know nothing, and by them alone, it comes to know nothing."""
+    knowing = replace(TINY, epochs=12, peak_learning_rate=0.1, label_smoothing=0.0)
+    ignorant = [replace(knowing, epochs=1, peak_learning_rate=1e-12, seed=n) for n in (2, 3)]
+    network = run(tmp_path, replace(knowing, teachers=ignorant, teacher_share=1.0))
+    images = HELD_OUT.images
+    teachers = [load_for_training(tmp_path / f"teachers/{n}" / MODEL)[0] for n in (1, 2)]
+    said = np.mean([predict(one, images) for one in teachers], axis=0)
+    np.testing.assert_allclose(Teachers(teachers, "float32")(as_input(images)), said, atol=1e-5)
+    far = np.abs(np.eye(7)[HELD_OUT.labels] - said).mean()
+    assert np.abs(predict(network, images) - said).mean() < 0.2 * far
+
+
+def test_a_taught_run_goes_on_where_it_was_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(TINY, mixup=0.2, teachers=TEACHERS)
+    whole = run(tmp_path / "whole", config)
+    assert_same(run_in_parts(tmp_path / "parts", config, monkeypatch, 4), whole)
+    with pytest.raises(BadInput, match="another seed"):
+        run(tmp_path / "parts", replace(config, teachers=[replace(TEACHERS[0], seed=9)]))
 
 
 def test_another_run_s_folder_is_left_alone(tmp_path: Path) -> None:
