@@ -37,6 +37,7 @@ def check(options: Any) -> dict[str, Any]:
     for target in LIBRARIES:
         try:
             library = load_library(target)
+            library.check_gpu(gpu)
         except BackendUnavailable as error:
             missing.append(str(error))
             continue

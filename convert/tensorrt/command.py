@@ -59,7 +59,8 @@ def prepare(options: EngineOptions) -> Job:
     """Find the library and the GPUs.
 
     Raises:
-        BackendUnavailable: the library is not installed, or there is no GPU and none named.
+        BackendUnavailable: the library is not installed or does not run on the GPU at hand,
+            or there is no GPU and none named.
     """
     library = load_library(options.target)
     if options.capabilities:
@@ -70,6 +71,7 @@ def prepare(options: EngineOptions) -> Job:
         if options.target == "tensorrt":
             remedy = "build on the machine that shall run it, or take --target tensorrt-rtx"
         raise BackendUnavailable(f"no NVIDIA GPU or driver here: {remedy}")
+    library.check_gpu(gpu)
     return Job(options, library, gpu)
 
 

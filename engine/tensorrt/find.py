@@ -62,11 +62,12 @@ def engine_of_onnx(path: Path, gpu: GPU, options: EngineOptions) -> tuple[Path, 
     Raises:
         InputNotFound: no file at `path`.
         BadInput: fer-convert did not write it, or the library refuses it.
-        BackendUnavailable: the library is not installed.
+        BackendUnavailable: the library is not installed, or does not run on `gpu`.
         OutputNotWritable: the cache cannot be written to, or is open to others.
     """
     facts = read_facts(path)
     library = load_library(options.target)
+    library.check_gpu(gpu)
     onnx = path.read_bytes()
     options = fitted(options, facts.kind)
     key = CacheKey(hashlib.sha256(onnx).hexdigest(), library.version, gpu, facts.precision, options)

@@ -15,6 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from ..cuda.gpu import GPU
 from ..engine_file import PRODUCTS, Target
 from ..errors import BackendUnavailable, BadInput
 
@@ -78,16 +79,34 @@ class Library:
         if self.target != "tensorrt-rtx":
             return
         known = self.module.ComputeCapability.__members__
-        names = [f"SM{value.replace('.', '')}" for value in capabilities] or ["CURRENT"]
+        names = [_member(value) for value in capabilities] or ["CURRENT"]
         if missing := [name for name in names if name not in known]:
-            supported = ", ".join(name[2:] for name in known if name.startswith("SM"))
             raise BadInput(
                 f"{self.product} {self.version} does not build for "
-                f"{', '.join(name[2:] for name in missing)}; it builds for {supported}"
+                f"{', '.join(name[2:] for name in missing)}; it builds for {self._builds_for()}"
             )
         config.num_compute_capabilities = len(names)
         for index, name in enumerate(names):
             config.set_compute_capability(known[name], index)
+
+    def check_gpu(self, gpu: GPU) -> None:
+        """Make sure that engines run on a GPU: TensorRT-RTX builds them for any, and then
+        cannot load those for a GPU that it does not know.
+
+        Raises:
+            BackendUnavailable: they do not.
+        """
+        if self.target != "tensorrt-rtx":
+            return
+        if _member(gpu.capability) not in self.module.ComputeCapability.__members__:
+            raise BackendUnavailable(
+                f"{self.product} {self.version} does not run on {gpu.name}, SM {gpu.capability}, "
+                f"only on {self._builds_for()}: {LIBRARIES['tensorrt'][1]}"
+            )
+
+    def _builds_for(self) -> str:
+        known = self.module.ComputeCapability.__members__
+        return ", ".join(name[2:] for name in known if name.startswith("SM"))
 
     @property
     def records_graphs(self) -> bool:
@@ -102,6 +121,11 @@ class Library:
         # It records by itself, once the kernels for a shape are compiled.
         config.cuda_graph_strategy = self.module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
         return engine.create_execution_context(config)
+
+
+def _member(capability: str) -> str:
+    """The name of a compute capability, as `8.6`, in TensorRT-RTX's enumeration."""
+    return f"SM{capability.replace('.', '')}"
 
 
 def load_library(target: Target) -> Library:

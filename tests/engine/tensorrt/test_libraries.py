@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fer_edge.engine.cuda.gpu import GPU
 from fer_edge.engine.errors import BackendUnavailable, BadInput
 from fer_edge.engine.tensorrt.libraries import Library, load_library, load_runtime
 
@@ -71,6 +72,16 @@ def test_rtx_names_the_gpus_it_can_build_for() -> None:
     config = SimpleNamespace()
     with pytest.raises(BadInput, match="does not build for 61; it builds for 75"):
         library.set_capabilities(config, ("6.1", "8.6"))
+
+
+def test_rtx_says_on_which_gpus_it_runs() -> None:
+    pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
+    library = load_library("tensorrt-rtx")
+    library.check_gpu(GPU("NVIDIA RTX A2000", "8.6"))
+    said = r"does not run on NVIDIA H200, SM 9.0, only on 75, .*: install NVIDIA's TensorRT"
+    with pytest.raises(BackendUnavailable, match=said):
+        library.check_gpu(GPU("NVIDIA H200", "9.0"))
+    Library("tensorrt", None, "10.9").check_gpu(GPU("NVIDIA H200", "9.0"))
 
 
 def test_the_lean_runtime_runs_what_any_version_may_run(monkeypatch: pytest.MonkeyPatch) -> None:
