@@ -59,6 +59,7 @@ class TrainingConfig:
             (born-again networks, Furlanello et al., arXiv 1805.04770).
         teachers: other runs, which are made first. The mean answer of their networks to each
             batch, as it was moved and mixed, takes `teacher_share` of its target.
+        previous_teaches: whether the network of `previous` is one of the teachers.
         teacher_share: see `teachers`; 0-1.
 
     Raises:
@@ -87,6 +88,7 @@ class TrainingConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
     previous: TrainingConfig | None = None
     teachers: Sequence[TrainingConfig] = field(default_factory=list)
+    previous_teaches: bool = False
     teacher_share: float = 0.9
 
     def __post_init__(self) -> None:
@@ -102,6 +104,8 @@ class TrainingConfig:
             self._check(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         self._check("peak_learning_rate", self.peak_learning_rate > 0, "above 0")
         self._check("cooldown_epochs", 0 <= self.cooldown_epochs <= self.epochs, "from 0 to epochs")
+        alone = self.previous is None
+        self._check("previous_teaches", not (self.previous_teaches and alone), "a previous run")
         self._check(
             "restarts",
             _in_order(self.restarts, self.epochs - self.cooldown_epochs),
@@ -143,7 +147,9 @@ class TrainingConfig:
         own = max(1, round(self.epochs * epochs / self._in_a_row))
         if own >= epochs:
             weights = self.first.initial_weights
-            return replace(self._alone(epochs), previous=None, initial_weights=weights)
+            return replace(
+                self._alone(epochs), previous=None, previous_teaches=False, initial_weights=weights
+            )
         return replace(self._alone(own), previous=self.previous.scaled(epochs - own))
 
     @property
@@ -256,6 +262,6 @@ def _of_type(name: str, value: Any, default: Any) -> Any:
     if isinstance(default, float) and type(value) is int:
         return float(value)
     kinds = (str, type(None)) if default is None else (type(default),)
-    if not isinstance(value, kinds) or isinstance(value, bool):
+    if not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool):
         raise BadInput(f"{name} is {value!r}, expected something like {default!r}")
     return value

@@ -77,7 +77,7 @@ def train(
     if config.previous and start is None:
         where = folder / PREVIOUS
         earlier = train(config.previous, training, held_out, classes, where, quiet=quiet)
-    teachers = []
+    teachers = [earlier] if earlier is not None and config.previous_teaches else []
     for number, teacher in enumerate(config.teachers, start=1):
         where = folder / TEACHERS / str(number)
         if not quiet:
@@ -90,7 +90,7 @@ def train(
     if earlier is not None:
         bar.say(f"begins with the network of {folder / PREVIOUS}")
     if teachers:
-        bar.say(f"taught by the networks of {folder / TEACHERS}")
+        bar.say(f"taught by {len(teachers)} network{'s' * (len(teachers) > 1)}")
     if state.epoch:
         bar.say(f"going on after epoch {state.epoch} of {config.epochs}")
     try:

@@ -39,10 +39,11 @@ def test_a_run_of_another_length_keeps_its_proportions(epochs: int) -> None:
 @given(epochs=st.integers(1, 400))
 def test_runs_in_a_row_share_the_epochs(epochs: int) -> None:
     first = TrainingConfig(epochs=106, initial_weights="face_recognition")
-    whole = TrainingConfig(epochs=41, cooldown_epochs=34, previous=first)
+    whole = TrainingConfig(epochs=41, cooldown_epochs=34, previous=first, previous_teaches=True)
     scaled = whole.scaled(epochs)
     assert scaled.all_epochs == epochs
     assert scaled.first.initial_weights == "face_recognition"
+    assert scaled.previous_teaches == (scaled.previous is not None)
     assert abs(scaled.epochs - max(1, 41 * epochs / 147)) <= 0.5
     assert whole.scaled(147) == whole
     changed = whole.with_all(seed=7)
@@ -101,6 +102,9 @@ def test_what_is_left_out_keeps_its_default() -> None:
         ('{"teachers": [{"epochs": 0}]}', r"\.json: teachers: epochs is 0"),
         ('{"teachers": {"epochs": 1}}', "teachers must be a list"),
         ('{"teachers": [3]}', "teachers: expected one JSON object"),
+        ('{"previous_teaches": true}', "previous_teaches is True, expected a previous run"),
+        ('{"previous_teaches": 1, "previous": {}}', "previous_teaches is 1, expected something"),
+        ('{"epochs": true}', "epochs is True, expected something like 40"),
         ('{"teacher_share": 1.5}', "teacher_share is 1.5, expected from 0 to 1"),
         ('{"previous": 3}', "previous: expected one JSON object"),
         ('{"previous": ' * 5000 + "{}" + "}" * 5000, "no JSON"),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,25 @@ def test_a_run_learns_what_its_teachers_say(tmp_path: Path) -> None:
     np.testing.assert_allclose(Teachers(teachers, "float32")(as_input(images)), said, atol=1e-5)
     far = np.abs(np.eye(7)[HELD_OUT.labels] - said).mean()
     assert np.abs(predict(network, images) - said).mean() < 0.2 * far
+
+
+def test_the_network_of_the_run_before_may_teach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[Any] = []
+
+    class Asked(Teachers):
+        def __init__(self, networks: Sequence[Any], precision: str) -> None:
+            taught.extend(networks)
+            super().__init__(networks, precision)
+
+    monkeypatch.setattr(fit, "Teachers", Asked)
+    first = replace(TINY, epochs=1)
+    config = replace(TINY, previous=first, previous_teaches=True, teachers=TEACHERS[:1])
+    run(tmp_path, config)
+    names = [Path("previous"), Path("teachers/1")]
+    for network, name in zip(taught, names, strict=True):
+        assert_same(network, load_for_training(tmp_path / name / MODEL)[0])
 
 
 def test_a_taught_run_goes_on_where_it_was_left(
