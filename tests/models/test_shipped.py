@@ -87,7 +87,9 @@ def test_both_models_are_half_precision_and_small_enough() -> None:
     assert expression.labels == FER2013_LABELS
 
 
-@pytest.mark.parametrize("name", ["face_detector.onnx", "expression.onnx", "expression.keras"])
+@pytest.mark.parametrize(
+    "name", ["face_detector.onnx", "expression.onnx", "expression.keras", "expression_80.keras"]
+)
 def test_the_cards_name_the_very_files(name: str) -> None:
     card = (MODELS / name).with_suffix(".md").read_text()
     assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() in card
@@ -124,7 +126,8 @@ def test_the_card_tells_the_true_accuracy_on_public_test(shared: Path) -> None:
     assert accuracy * 100 == pytest.approx(float(told[1]), abs=0.15)
 
 
-def test_the_configuration_is_the_one_that_trained_it() -> None:
+@pytest.mark.parametrize("name", ["expression", "expression_80"])
+def test_the_configuration_is_the_one_that_trained_it(name: str) -> None:
     from fer_edge.models.config import read_config
     from fer_edge.models.keras_backend import import_keras
     from fer_edge.models.keras_files import load_for_training
@@ -132,10 +135,10 @@ def test_the_configuration_is_the_one_that_trained_it() -> None:
     import_keras()
     from fer_edge.models.networks import build_network
 
-    config = read_config(MODELS / "expression.json")
+    config = read_config(MODELS / f"{name}.json")
     network = build_network(config.architecture, 7, config.network)
-    shipped, file = load_for_training(MODELS / "expression.keras")
+    shipped, file = load_for_training(MODELS / f"{name}.keras")
     assert file.labels == FER2013_LABELS
     shapes = [tuple(weight.shape) for weight in shipped.weights]
     assert shapes == [tuple(weight.shape) for weight in network.weights]
-    assert f"{network.count_params():,}" in (MODELS / "expression.md").read_text()
+    assert f"{network.count_params():,}" in (MODELS / f"{name}.md").read_text()
