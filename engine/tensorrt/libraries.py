@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -78,7 +79,7 @@ class Library:
         """
         if self.target != "tensorrt-rtx":
             return
-        known = self.module.ComputeCapability.__members__
+        known = self._capabilities
         names = [_member(value) for value in capabilities] or ["CURRENT"]
         if missing := [name for name in names if name not in known]:
             raise BadInput(
@@ -98,15 +99,20 @@ class Library:
         """
         if self.target != "tensorrt-rtx":
             return
-        if _member(gpu.capability) not in self.module.ComputeCapability.__members__:
+        if _member(gpu.capability) not in self._capabilities:
             raise BackendUnavailable(
                 f"{self.product} {self.version} does not run on {gpu.name}, SM {gpu.capability}, "
                 f"only on {self._builds_for()}: {LIBRARIES['tensorrt'][1]}"
             )
 
+    @property
+    def _capabilities(self) -> Mapping[str, Any]:
+        """TensorRT-RTX's enumeration of GPUs, by name."""
+        members: Mapping[str, Any] = self.module.ComputeCapability.__members__
+        return members
+
     def _builds_for(self) -> str:
-        known = self.module.ComputeCapability.__members__
-        return ", ".join(name[2:] for name in known if name.startswith("SM"))
+        return ", ".join(name[2:] for name in self._capabilities if name.startswith("SM"))
 
     @property
     def records_graphs(self) -> bool:
