@@ -14,6 +14,7 @@ from .augment import Augmentation
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 DECAYS = ("cosine", "constant")
+MAX_SEED = 2**32  # of NumPy
 # What may change when a run is taken up again: what lies ahead of it.
 EXTENSIBLE = frozenset({"epochs", "cooldown_epochs", "patience", "restarts", "snapshot_share"})
 
@@ -57,10 +58,14 @@ class TrainingConfig:
             network can grow: new blocks of the residual network begin as the identity. What
             the earlier network says of the faces takes `snapshot_share` of the target
             (born-again networks, Furlanello et al., arXiv 1805.04770).
-        teachers: other runs, which are made first. The mean answer of their networks to each
-            batch, as it was moved and mixed, takes `teacher_share` of its target.
+        teachers: other runs, which are made first; equal ones once. The mean answer of their
+            networks to each batch, as it was moved and mixed, takes `teacher_share` of its
+            target.
         previous_teaches: whether the network of `previous` is one of the teachers.
         teacher_share: see `teachers`; 0-1.
+        teachers_take_turns: whether each teacher answers for its part of a batch, in place of
+            the mean of all for all of it. That teaches the same on average, since
+            cross-entropy is linear in the target, and many teachers cost no more than one.
 
     Raises:
         BadInput: a value outside its range.
@@ -90,13 +95,15 @@ class TrainingConfig:
     teachers: Sequence[TrainingConfig] = field(default_factory=list)
     previous_teaches: bool = False
     teacher_share: float = 0.9
+    teachers_take_turns: bool = False
 
     def __post_init__(self) -> None:
         self._check("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS))
         self._check("decay", self.decay in DECAYS, " or ".join(DECAYS))
         for name in ("epochs", "batch_size"):
             self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("seed", "patience", "warmup_epochs", "weight_decay", "mixup"):
+        self._check("seed", 0 <= self.seed < MAX_SEED, "from 0 to below 2**32")
+        for name in ("patience", "warmup_epochs", "weight_decay", "mixup"):
             self._check(name, getattr(self, name) >= 0, "at least 0")
         for name in ("label_smoothing", "average_decay", "snapshot_share"):
             self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
@@ -106,6 +113,8 @@ class TrainingConfig:
         self._check("cooldown_epochs", 0 <= self.cooldown_epochs <= self.epochs, "from 0 to epochs")
         alone = self.previous is None
         self._check("previous_teaches", not (self.previous_teaches and alone), "a previous run")
+        asked = len(self.teachers) if self.teachers_take_turns else 0
+        self._check("batch_size", self.batch_size >= asked, "a face for each teacher")
         self._check(
             "restarts",
             _in_order(self.restarts, self.epochs - self.cooldown_epochs),
@@ -118,13 +127,22 @@ class TrainingConfig:
 
     @property
     def all_epochs(self) -> int:
-        """Epochs of this run, those before it and those of its teachers."""
-        return self._in_a_row + sum(teacher.all_epochs for teacher in self.teachers)
+        """Epochs of this run and of those it needs."""
+        return sum(run.epochs for run in self.runs)
 
     @property
-    def _in_a_row(self) -> int:
-        """Epochs of this run and those before it."""
-        return self.epochs + (self.previous.all_epochs if self.previous else 0)
+    def runs(self) -> list[TrainingConfig]:
+        """This run and those it needs, in the order they are made; equal runs once."""
+        earlier = [] if self.previous is None else [self.previous]
+        found: list[TrainingConfig] = []
+        for needed in (*earlier, *self.teachers):
+            found += [run for run in needed.runs if run not in found]
+        return [*found, self]
+
+    @property
+    def first(self) -> TrainingConfig:
+        """The first of the runs in a row."""
+        return self.previous.first if self.previous else self
 
     def scaled(self, epochs: int) -> TrainingConfig:
         """Runs of another length altogether, in the same proportions.
@@ -135,39 +153,40 @@ class TrainingConfig:
             BadInput: fewer than one epoch.
         """
         share = epochs / self.all_epochs
-        lengths = [(teacher, int(teacher.all_epochs * share)) for teacher in self.teachers]
-        teachers = [teacher.scaled(length) for teacher, length in lengths if length]
-        left = epochs - sum(length for _, length in lengths)
-        return replace(self._row_scaled(left), teachers=teachers)
+        left = self._needing(share)
+        return left._alone(epochs - (left.all_epochs - left.epochs))
 
-    def _row_scaled(self, epochs: int) -> TrainingConfig:
-        """This run and those before it, of another length altogether."""
-        if self.previous is None:
-            return self._alone(epochs)
-        own = max(1, round(self.epochs * epochs / self._in_a_row))
-        if own >= epochs:
-            weights = self.first.initial_weights
-            return replace(
-                self._alone(epochs), previous=None, previous_teaches=False, initial_weights=weights
-            )
-        return replace(self._alone(own), previous=self.previous.scaled(epochs - own))
+    def _needing(self, share: float) -> TrainingConfig:
+        """This run as it is, and those it needs of another length."""
+        earlier = self.previous._of_share(share) if self.previous else None
+        teachers = [one for teacher in self.teachers if (one := teacher._of_share(share))]
+        return replace(
+            self,
+            previous=earlier,
+            previous_teaches=self.previous_teaches and earlier is not None,
+            initial_weights=self.initial_weights if earlier else self.first.initial_weights,
+            teachers=teachers,
+        )
 
-    @property
-    def first(self) -> TrainingConfig:
-        """The first of the runs in a row."""
-        return self.previous.first if self.previous else self
+    def _of_share(self, share: float) -> TrainingConfig | None:
+        epochs = int(self.epochs * share)
+        return self._needing(share)._alone(epochs) if epochs else None
 
     def with_all(self, **changes: Any) -> TrainingConfig:
-        """The same changes to this run, those before it and those of its teachers.
+        """The same changes to this run and to those it needs.
 
-        Of a new seed teachers get the next ones, since equal teachers know no more than one.
+        A new seed moves theirs as far: equal runs stay equal, and others different.
         """
-        earlier = self.previous.with_all(**changes) if self.previous else None
-        teachers = []
-        for number, teacher in enumerate(self.teachers, start=1):
-            own = {"seed": changes["seed"] + number} if "seed" in changes else {}
-            teachers.append(teacher.with_all(**{**changes, **own}))
-        return replace(self, **changes, previous=earlier, teachers=teachers)
+        return self._changed(changes, changes.pop("seed", self.seed) - self.seed)
+
+    def _changed(self, changes: Mapping[str, Any], seeds: int) -> TrainingConfig:
+        return replace(
+            self,
+            **changes,
+            seed=(self.seed + seeds) % MAX_SEED,
+            previous=self.previous and self.previous._changed(changes, seeds),
+            teachers=[teacher._changed(changes, seeds) for teacher in self.teachers],
+        )
 
     def _alone(self, epochs: int) -> TrainingConfig:
         """This run of another length."""
@@ -201,6 +220,9 @@ def _in_order(restarts: Sequence[Any], end: int) -> bool:
 def read_config(path: Path) -> TrainingConfig:
     """Read a JSON configuration; what it leaves out keeps its default.
 
+    Its `runs` names runs, which `previous` and `teachers` may then give by their name, and so
+    may those further down in `runs`.
+
     Raises:
         InputNotFound: no file at `path`.
         BadInput: no JSON object, an unknown key, or a value of the wrong type or range.
@@ -216,14 +238,25 @@ def read_config(path: Path) -> TrainingConfig:
 def config_from_json(text: str) -> TrainingConfig:
     """See `read_config`."""
     try:
-        return _config(json.loads(text))
+        return _whole(json.loads(text))
     except BadInput:
         raise
     except (ValueError, RecursionError) as error:
         raise BadInput(f"no JSON ({error})") from error
 
 
-def _config(raw: Any) -> TrainingConfig:
+def _whole(raw: Any) -> TrainingConfig:
+    """The run of a file, which may begin by naming others."""
+    runs: dict[str, TrainingConfig] = {}
+    named = raw.pop("runs", {}) if isinstance(raw, dict) else {}
+    if not isinstance(named, dict):
+        raise BadInput("runs must be an object")
+    for name, run in named.items():
+        runs[name] = _inner(name, run, runs)
+    return _config(raw, runs)
+
+
+def _config(raw: Any, runs: Mapping[str, TrainingConfig]) -> TrainingConfig:
     if not isinstance(raw, dict):
         raise BadInput("expected one JSON object")
     changes, earlier = raw.pop("augmentation", {}), raw.pop("previous", None)
@@ -234,14 +267,20 @@ def _config(raw: Any) -> TrainingConfig:
         raise BadInput("teachers must be a list")
     values = _known(TrainingConfig, raw)
     values["augmentation"] = Augmentation(**_known(Augmentation, changes))
-    values["previous"] = None if earlier is None else _inner("previous", earlier)
-    values["teachers"] = [_inner("teachers", teacher) for teacher in teachers]
+    values["previous"] = None if earlier is None else _inner("previous", earlier, runs)
+    values["teachers"] = [_inner("teachers", teacher, runs) for teacher in teachers]
     return TrainingConfig(**values)
 
 
-def _inner(name: str, raw: Any) -> TrainingConfig:
+def _inner(name: str, raw: Any, runs: Mapping[str, TrainingConfig]) -> TrainingConfig:
+    """A run within another: as an object, or the name of one that came before."""
     try:
-        return _config(raw)
+        if isinstance(raw, str):
+            if raw not in runs:
+                known = ", ".join(runs) or "none"
+                raise BadInput(f"no run {raw!r} is named in runs before it; named are {known}")
+            return runs[raw]
+        return _config(raw, runs)
     except BadInput as error:
         raise BadInput(f"{name}: {error}") from error
 

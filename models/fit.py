@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def train(
         classes: a name a label; they travel in the file.
         folder: for `checkpoint.npz`, `config.json`, `log.csv`, `tensorboard/` and, at the
             end, `expression.keras`. The previous run has the same in `previous/`, and
-            teachers in `teachers/1/`, `teachers/2/` and so on.
+            teachers in `teachers/1/`, `teachers/2/` and so on; of equal runs only the first.
         start: a float32 Keras model to begin with in place of the configuration's own.
         quiet: whether to show nothing.
 
@@ -72,34 +72,71 @@ def train(
         BadInput: the folder holds another run, or the faces do not fill one batch.
         OutputNotWritable: the folder cannot be written to.
     """
-    _prepare(folder)
-    earlier = None
-    if config.previous and start is None:
-        where = folder / PREVIOUS
-        earlier = train(config.previous, training, held_out, classes, where, quiet=quiet)
-    teachers = [earlier] if earlier is not None and config.previous_teaches else []
-    for number, teacher in enumerate(config.teachers, start=1):
-        where = folder / TEACHERS / str(number)
-        if not quiet:
-            print(f"teacher {number} of {len(config.teachers)}: {where}", file=sys.stderr)
-        teachers.append(train(teacher, training, held_out, classes, where, quiet=quiet))
-    run = _Run(config, training, held_out, classes, folder, start, earlier, teachers)
-    state = run.resume()
-    (folder / CONFIG).write_text(config.to_json() + "\n")
-    bar = Bar(config.epochs, run.steps, state.epoch, quiet)
-    if earlier is not None:
-        bar.say(f"begins with the network of {folder / PREVIOUS}")
-    if teachers:
-        bar.say(f"taught by {len(teachers)} network{'s' * (len(teachers) > 1)}")
-    if state.epoch:
-        bar.say(f"going on after epoch {state.epoch} of {config.epochs}")
-    try:
-        with RunLog(folder, state.epoch) as log:
-            while not run.finished(state):
-                state = run.epoch(state, bar, log)
-    finally:
-        bar.close()
-    return run.finish(state)
+    return _Runs(training, held_out, classes, quiet).train(config, folder, start)
+
+
+class _Runs:
+    """A run and those it needs, each made once."""
+
+    def __init__(
+        self, training: LabelledFaces, held_out: LabelledFaces, labels: Sequence[str], quiet: bool
+    ) -> None:
+        self._faces, self._labels, self._quiet = (training, held_out), labels, quiet
+        self._made: list[tuple[TrainingConfig, Any]] = []
+
+    def train(self, config: TrainingConfig, folder: Path, start: Any = None) -> Any:
+        """See `train`."""
+        _prepare(folder)
+        earlier = None
+        if config.previous and start is None:
+            earlier = self._needed(config.previous, folder / PREVIOUS, "the previous run")
+        teachers = [earlier] if earlier is not None and config.previous_teaches else []
+        for number, teacher in enumerate(config.teachers, start=1):
+            name = f"teacher {number} of {len(config.teachers)}"
+            teachers.append(self._needed(teacher, folder / TEACHERS / str(number), name))
+        return self._train(config, folder, _Origins(start, earlier, teachers))
+
+    def _needed(self, config: TrainingConfig, folder: Path, name: str) -> Any:
+        for known, network in self._made:
+            if known == config:
+                self._say(f"{name}: one that was made before")
+                return network
+        self._say(f"{name}: {folder}")
+        network = self.train(config, folder)
+        self._made.append((config, network))
+        return network
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            print(text, file=sys.stderr)
+
+    def _train(self, config: TrainingConfig, folder: Path, origins: _Origins) -> Any:
+        run = _Run(config, *self._faces, self._labels, folder, origins)
+        state = run.resume()
+        (folder / CONFIG).write_text(config.to_json() + "\n")
+        bar = Bar(config.epochs, run.steps, state.epoch, self._quiet)
+        if origins.earlier is not None:
+            bar.say("begins with the network of the previous run")
+        if count := len(origins.teachers):
+            bar.say(f"taught by {count} network{'s' * (count > 1)}")
+        if state.epoch:
+            bar.say(f"going on after epoch {state.epoch} of {config.epochs}")
+        try:
+            with RunLog(folder, state.epoch) as log:
+                while not run.finished(state):
+                    state = run.epoch(state, bar, log)
+        finally:
+            bar.close()
+        return run.finish(state)
+
+
+@dataclass(frozen=True)
+class _Origins:
+    """Networks that a run begins with or learns from: float32 Keras models."""
+
+    start: Any
+    earlier: Any
+    teachers: Sequence[Any]
 
 
 def _prepare(folder: Path) -> None:
@@ -134,13 +171,11 @@ class _Run:
         held_out: LabelledFaces,
         labels: Sequence[str],
         folder: Path,
-        start: Any,
-        earlier: Any,
-        teachers: Sequence[Any],
+        origins: _Origins,
     ) -> None:
         self.config, self.training, self.held_out = config, training, held_out
         self.labels, self.classes = tuple(labels), len(labels)
-        self.folder, self.start = folder, start
+        self.folder, self.start, self.earlier = folder, origins.start, origins.earlier
         self.faces = training.fingerprint()
         self.steps = len(training) // config.batch_size
         if not self.steps:
@@ -154,14 +189,16 @@ class _Run:
             self.network = self._build()
         finally:
             keras.config.set_dtype_policy("float32")
-        if earlier is not None:
-            take_weights(self.network, earlier)
-        elif start is None and config.initial_weights:
+        if self.earlier is not None:
+            take_weights(self.network, self.earlier)
+        elif self.start is None and config.initial_weights:
             load_initial_weights(self.network, config.initial_weights)
         self._compile()
         self.normalisations = Normalisations(self.network)
-        self.earlier = earlier
-        self.teachers = Teachers(teachers, config.precision) if teachers else None
+        self.teachers = None
+        if origins.teachers:
+            turns = config.teachers_take_turns
+            self.teachers = Teachers(origins.teachers, config.precision, turns)
         self.best: Arrays = []
         self.taught: Arrays = []
 

@@ -44,7 +44,7 @@ def test_runs_in_a_row_share_the_epochs(epochs: int) -> None:
     assert scaled.all_epochs == epochs
     assert scaled.first.initial_weights == "face_recognition"
     assert scaled.previous_teaches == (scaled.previous is not None)
-    assert abs(scaled.epochs - max(1, 41 * epochs / 147)) <= 0.5
+    assert abs(scaled.epochs - max(1, 41 * epochs / 147)) < 1
     assert whole.scaled(147) == whole
     changed = whole.with_all(seed=7)
     assert (changed.seed, changed.first.seed, changed.all_epochs) == (7, 7, 147)
@@ -62,18 +62,34 @@ def test_teachers_share_the_epochs(epochs: int) -> None:
     assert whole.scaled(620) == whole
 
 
-def test_teachers_never_share_a_seed() -> None:
-    teachers = [TrainingConfig(seed=2), TrainingConfig(seed=5, previous=TrainingConfig())]
-    changed = TrainingConfig(teachers=teachers).with_all(seed=7, batch_size=9)
-    assert [one.seed for one in (changed, *changed.teachers)] == [7, 8, 9]
-    assert changed.teachers[1].first.seed == 9
-    assert {one.batch_size for one in (changed, *changed.teachers)} == {9}
+@given(epochs=st.integers(1, 900), seed=st.integers(0, 2**32 - 1))
+def test_equal_runs_are_one_and_stay_equal(epochs: int, seed: int) -> None:
+    teacher = TrainingConfig(epochs=140, seed=2)
+    earlier = TrainingConfig(epochs=90, seed=9, teachers=[teacher])
+    whole = TrainingConfig(epochs=70, previous=earlier, teachers=[teacher, earlier])
+    assert [run.epochs for run in whole.runs] == [140, 90, 70]
+    assert whole.scaled(epochs).all_epochs == epochs
+    changed = whole.with_all(seed=seed, batch_size=9)
+    assert changed.teachers == [changed.previous.teachers[0], changed.previous]
+    assert len({run.seed for run in changed.runs}) == 3
+    assert {run.batch_size for run in changed.runs} == {9}
+    assert changed.seed == seed
+    assert changed.with_all(seed=1, batch_size=64) == whole
 
 
 def test_teachers_are_read() -> None:
     text = '{"teachers": [{"epochs": 2}, {"seed": 4}], "teacher_share": 1}'
     config = config_from_json(text)
     assert config.teachers == [TrainingConfig(epochs=2), TrainingConfig(seed=4)]
+    assert config_from_json(config.to_json()) == config
+
+
+def test_runs_are_read_by_name() -> None:
+    one, two = TrainingConfig(epochs=3), TrainingConfig(teachers=[TrainingConfig(epochs=3)])
+    text = """{"runs": {"one": {"epochs": 3}, "two": {"teachers": ["one"]}},
+        "previous": "two", "teachers": ["one", {"previous": "two"}]}"""
+    config = config_from_json(text)
+    assert config == TrainingConfig(previous=two, teachers=[one, TrainingConfig(previous=two)])
     assert config_from_json(config.to_json()) == config
 
 
@@ -102,6 +118,17 @@ def test_what_is_left_out_keeps_its_default() -> None:
         ('{"teachers": [{"epochs": 0}]}', r"\.json: teachers: epochs is 0"),
         ('{"teachers": {"epochs": 1}}', "teachers must be a list"),
         ('{"teachers": [3]}', "teachers: expected one JSON object"),
+        ('{"teachers": ["one"]}', "teachers: no run 'one' is named in runs before it; .* none"),
+        ('{"runs": {"one": {"previous": "one"}}}', "one: previous: no run 'one' is named"),
+        ('{"runs": {"one": {}}, "previous": "two"}', "named are one"),
+        ('{"runs": {"one": {"epochs": 0}}}', "one: epochs is 0"),
+        ('{"runs": []}', "runs must be an object"),
+        ('{"previous": {"runs": {}}}', "previous: unknown runs"),
+        ('{"seed": 4294967296}', "seed is 4294967296, expected from 0"),
+        (
+            '{"teachers": [{}, {}], "teachers_take_turns": true, "batch_size": 1}',
+            "batch_size is 1, expected a face for each teacher",
+        ),
         ('{"previous_teaches": true}', "previous_teaches is True, expected a previous run"),
         ('{"previous_teaches": 1, "previous": {}}', "previous_teaches is 1, expected something"),
         ('{"epochs": true}', "epochs is True, expected something like 40"),

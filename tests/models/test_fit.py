@@ -198,9 +198,9 @@ def test_the_network_of_the_run_before_may_teach(
     taught: list[Any] = []
 
     class Asked(Teachers):
-        def __init__(self, networks: Sequence[Any], precision: str) -> None:
+        def __init__(self, networks: Sequence[Any], *rest: Any) -> None:
             taught.extend(networks)
-            super().__init__(networks, precision)
+            super().__init__(networks, *rest)
 
     monkeypatch.setattr(fit, "Teachers", Asked)
     first = replace(TINY, epochs=1)
@@ -209,6 +209,31 @@ def test_the_network_of_the_run_before_may_teach(
     names = [Path("previous"), Path("teachers/1")]
     for network, name in zip(taught, names, strict=True):
         assert_same(network, load_for_training(tmp_path / name / MODEL)[0])
+
+
+def test_teachers_may_take_turns(tmp_path: Path) -> None:
+    networks = [build_network("residual", 7, RESIDUAL) for _ in range(3)]
+    images = as_input(HELD_OUT.images)
+    alone = [np.asarray(network(images)) for network in networks]
+    said = Teachers(networks, "float32", take_turns=True)(images)
+    parts = np.array_split(np.arange(len(images)), 3)
+    for part, answer in zip(parts, alone, strict=True):
+        np.testing.assert_allclose(said[part], answer[part], atol=1e-5)
+    assert np.abs(alone[0] - alone[1]).max() > 1e-3
+
+
+def test_equal_runs_are_made_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    teacher = replace(TEACHERS[0], epochs=1)
+    earlier = replace(TINY, epochs=1, seed=8, teachers=[teacher])
+    config = replace(
+        TINY, previous=earlier, teachers=[teacher, earlier, TEACHERS[1]], teachers_take_turns=True
+    )
+    train(config, TRAINING, HELD_OUT, SEVEN, tmp_path)
+    made = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob(MODEL)}
+    assert made == {".", "previous", "previous/teachers/1", "teachers/3"}
+    said = capfd.readouterr().err
+    assert f"the previous run: {tmp_path / 'previous'}" in said
+    assert "teacher 2 of 3: one that was made before" in said
 
 
 def test_a_taught_run_goes_on_where_it_was_left(
