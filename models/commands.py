@@ -49,7 +49,8 @@ def fit(args: argparse.Namespace) -> None:
     say(_describe(data, division))
     _warn_of_mixed_people(data, division, args)
     import_keras(args.keras_backend)
-    from .fit import MODEL, train
+    from .fit import MODEL
+    from .runs import train
 
     train(config, division.training, division.held_out, data.classes, args.output, None, args.quiet)
     _judge(args, data, division, args.output / MODEL)
@@ -72,7 +73,8 @@ def finetune(args: argparse.Namespace) -> None:
     if args.folds:
         _cross_validate(args, config, data)
         return
-    from .fit import MODEL, train
+    from .fit import MODEL
+    from .runs import train
 
     division = divide(data, config.seed, args.subject_regex or SUBJECT_REGEX)
     say(_describe(data, division))

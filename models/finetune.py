@@ -14,9 +14,10 @@ from fer_edge.engine.errors import BadInput
 from .config import TrainingConfig
 from .data import DataSet, Division
 from .evaluation.metrics import Figures, measure
-from .fit import predict, train
+from .fit import predict
 from .keras_files import load_for_training
 from .networks.copying import copy_network
+from .runs import train
 
 
 @dataclass(frozen=True)

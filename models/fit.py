@@ -1,4 +1,4 @@
-"""Training a network: the loop over epochs, from wherever it was left.
+"""Training one network: the loop over epochs, from wherever it was left.
 
 A run is a function of its configuration and its faces: order, augmentation and dropout of
 an epoch depend on the seed and its number alone. Its state is kept after every epoch, so
@@ -7,7 +7,6 @@ that a run that was killed goes on from its last whole one.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from fer_edge.engine.errors import BadInput, OutputNotWritable
+from fer_edge.engine.errors import BadInput
 
 from .batches import Batches, as_input
 from .checkpoint import Arrays, Checkpoint, Progress, assign_all, load_checkpoint, save_checkpoint
@@ -38,112 +37,6 @@ from .teachers import Teachers
 # Faces by which averaged weights get their normalisation.
 NORMALISATION_FACES = 4096
 CHECKPOINT, MODEL, CONFIG = "checkpoint.npz", "expression.keras", "config.json"
-# Folders of the run before and of those of the teachers, in that of the run.
-PREVIOUS, TEACHERS = "previous", "teachers"
-
-
-def train(
-    config: TrainingConfig,
-    training: LabelledFaces,
-    held_out: LabelledFaces,
-    classes: Sequence[str],
-    folder: Path,
-    start: Any = None,
-    quiet: bool = False,
-) -> Any:
-    """Train a network, or go on training it.
-
-    Args:
-        config: of the run. Its `previous` is trained first, unless there is a `start`, and
-            so are its `teachers`.
-        training: faces to learn from.
-        held_out: faces to judge by after every epoch.
-        classes: a name a label; they travel in the file.
-        folder: for `checkpoint.npz`, `config.json`, `log.csv`, `tensorboard/` and, at the
-            end, `expression.keras`. The previous run has the same in `previous/`, and
-            teachers in `teachers/1/`, `teachers/2/` and so on; of equal runs only the first.
-        start: a float32 Keras model to begin with in place of the configuration's own.
-        quiet: whether to show nothing.
-
-    Returns:
-        The trained network, float32, as it is in `expression.keras`.
-
-    Raises:
-        BadInput: the folder holds another run, or the faces do not fill one batch.
-        OutputNotWritable: the folder cannot be written to.
-    """
-    return _Runs(training, held_out, classes, quiet).train(config, folder, start)
-
-
-class _Runs:
-    """A run and those it needs, each made once."""
-
-    def __init__(
-        self, training: LabelledFaces, held_out: LabelledFaces, labels: Sequence[str], quiet: bool
-    ) -> None:
-        self._faces, self._labels, self._quiet = (training, held_out), labels, quiet
-        self._made: list[tuple[TrainingConfig, Any]] = []
-
-    def train(self, config: TrainingConfig, folder: Path, start: Any = None) -> Any:
-        """See `train`."""
-        _prepare(folder)
-        earlier = None
-        if config.previous and start is None:
-            earlier = self._needed(config.previous, folder / PREVIOUS, "the previous run")
-        teachers = [earlier] if earlier is not None and config.previous_teaches else []
-        for number, teacher in enumerate(config.teachers, start=1):
-            name = f"teacher {number} of {len(config.teachers)}"
-            teachers.append(self._needed(teacher, folder / TEACHERS / str(number), name))
-        return self._train(config, folder, _Origins(start, earlier, teachers))
-
-    def _needed(self, config: TrainingConfig, folder: Path, name: str) -> Any:
-        for known, network in self._made:
-            if known == config:
-                self._say(f"{name}: one that was made before")
-                return network
-        self._say(f"{name}: {folder}")
-        network = self.train(config, folder)
-        self._made.append((config, network))
-        return network
-
-    def _say(self, text: str) -> None:
-        if not self._quiet:
-            print(text, file=sys.stderr)
-
-    def _train(self, config: TrainingConfig, folder: Path, origins: _Origins) -> Any:
-        run = _Run(config, *self._faces, self._labels, folder, origins)
-        state = run.resume()
-        (folder / CONFIG).write_text(config.to_json() + "\n")
-        bar = Bar(config.epochs, run.steps, state.epoch, self._quiet)
-        if origins.earlier is not None:
-            bar.say("begins with the network of the previous run")
-        if count := len(origins.teachers):
-            bar.say(f"taught by {count} network{'s' * (count > 1)}")
-        if state.epoch:
-            bar.say(f"going on after epoch {state.epoch} of {config.epochs}")
-        try:
-            with RunLog(folder, state.epoch) as log:
-                while not run.finished(state):
-                    state = run.epoch(state, bar, log)
-        finally:
-            bar.close()
-        return run.finish(state)
-
-
-@dataclass(frozen=True)
-class _Origins:
-    """Networks that a run begins with or learns from: float32 Keras models."""
-
-    start: Any
-    earlier: Any
-    teachers: Sequence[Any]
-
-
-def _prepare(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputNotWritable(f"{folder}: cannot be made ({error.strerror})") from error
 
 
 def predict(network: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -163,6 +56,57 @@ def snapshot(network: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.floa
     return np.mean(both, axis=0).astype(np.float16)
 
 
+@dataclass(frozen=True)
+class Origins:
+    """Float32 Keras models that a run begins with or learns from.
+
+    Attributes:
+        start: to begin with in place of the configuration's own network; None for that.
+        earlier: the network of the previous run, if any.
+        teachers: see `TrainingConfig.teachers`.
+    """
+
+    start: Any = None
+    earlier: Any = None
+    teachers: Sequence[Any] = ()
+
+
+def train_one(
+    config: TrainingConfig,
+    training: LabelledFaces,
+    held_out: LabelledFaces,
+    labels: Sequence[str],
+    folder: Path,
+    origins: Origins,
+    quiet: bool,
+) -> Any:
+    """Train the network of one run, or go on training it; see `runs.train`."""
+    run = _Run(config, training, held_out, labels, folder, origins)
+    state = run.resume()
+    (folder / CONFIG).write_text(config.to_json() + "\n")
+    bar = Bar(config.epochs, run.steps, state.epoch, quiet)
+    if origins.earlier is not None:
+        bar.say("begins with the network of the previous run")
+    if count := len(origins.teachers):
+        bar.say(f"taught by {count} network{'s' * (count > 1)}")
+    if state.epoch:
+        bar.say(f"going on after epoch {state.epoch} of {config.epochs}")
+    try:
+        with RunLog(folder, state.epoch) as log:
+            while not ended(config, state):
+                state = run.epoch(state, bar, log)
+    finally:
+        bar.close()
+    return run.finish(state)
+
+
+def ended(config: TrainingConfig, state: Progress) -> bool:
+    """Whether a run that has come this far is over."""
+    if config.patience and state.epoch - state.best_epoch >= config.patience:
+        return True
+    return state.epoch >= config.epochs
+
+
 class _Run:
     def __init__(
         self,
@@ -171,7 +115,7 @@ class _Run:
         held_out: LabelledFaces,
         labels: Sequence[str],
         folder: Path,
-        origins: _Origins,
+        origins: Origins,
     ) -> None:
         self.config, self.training, self.held_out = config, training, held_out
         self.labels, self.classes = tuple(labels), len(labels)
@@ -226,12 +170,6 @@ class _Run:
         assign_all(self.network.optimizer.variables, state.optimizer, path)
         self.best, self.taught = state.best, state.taught
         return state.progress
-
-    def finished(self, state: Progress) -> bool:
-        patience = self.config.patience
-        if patience and state.epoch - state.best_epoch >= patience:
-            return True
-        return state.epoch >= self.config.epochs
 
     def epoch(self, state: Progress, bar: Bar, log: RunLog) -> Progress:
         number = state.epoch

@@ -13,9 +13,10 @@ from fer_edge.models.keras_backend import import_keras
 keras = import_keras()
 
 from fer_edge.models.finetune import cross_validate, start_from  # noqa: E402
-from fer_edge.models.fit import MODEL, train  # noqa: E402
+from fer_edge.models.fit import MODEL  # noqa: E402
 from fer_edge.models.keras_files import save_keras  # noqa: E402
 from fer_edge.models.networks import build_network  # noqa: E402
+from fer_edge.models.runs import train  # noqa: E402
 
 from ..conftest import REPOSITORY  # noqa: E402
 from .tiny_faces import SEVEN, TINY, shades, write_folders  # noqa: E402

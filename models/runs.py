@@ -1,0 +1,110 @@
+"""A training run and the runs it needs: the previous one and those of its teachers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_edge.engine.errors import OutputNotWritable
+
+from .checkpoint import load_checkpoint
+from .config import TrainingConfig
+from .data import LabelledFaces
+from .fit import CHECKPOINT, MODEL, Origins, ended, train_one
+from .keras_files import load_for_training
+
+# Folders of the run before and of those of the teachers, in that of the run.
+PREVIOUS, TEACHERS = "previous", "teachers"
+
+
+def train(
+    config: TrainingConfig,
+    training: LabelledFaces,
+    held_out: LabelledFaces,
+    classes: Sequence[str],
+    folder: Path,
+    start: Any = None,
+    quiet: bool = False,
+) -> Any:
+    """Train a network, or go on training it.
+
+    Args:
+        config: of the run. Its `previous` is trained first, unless there is a `start`, and
+            so are its `teachers`.
+        training: faces to learn from.
+        held_out: faces to judge by after every epoch.
+        classes: a name a label; they travel in the file.
+        folder: for `checkpoint.npz`, `config.json`, `log.csv`, `tensorboard/` and, at the
+            end, `expression.keras`. The previous run has the same in `previous/`, and
+            teachers in `teachers/1/`, `teachers/2/` and so on; of equal runs only the first.
+        start: a float32 Keras model to begin with in place of the configuration's own.
+        quiet: whether to show nothing.
+
+    Returns:
+        The trained network, float32, as it is in `expression.keras`.
+
+    Raises:
+        BadInput: the folder holds another run, or the faces do not fill one batch.
+        OutputNotWritable: the folder cannot be written to.
+    """
+    return _Runs(training, held_out, classes, quiet).train(config, folder, start)
+
+
+class _Runs:
+    """Runs on the same faces, each made once."""
+
+    def __init__(
+        self, training: LabelledFaces, held_out: LabelledFaces, labels: Sequence[str], quiet: bool
+    ) -> None:
+        self._training, self._held_out, self._labels = training, held_out, labels
+        self._quiet = quiet
+        self._made: list[tuple[TrainingConfig, Any]] = []
+
+    def train(self, config: TrainingConfig, folder: Path, start: Any = None) -> Any:
+        """See `train`."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputNotWritable(f"{folder}: cannot be made ({error.strerror})") from error
+        earlier = None
+        if config.previous and start is None:
+            earlier = self._needed(config.previous, folder / PREVIOUS, "the previous run")
+        teachers = [earlier] if earlier is not None and config.previous_teaches else []
+        for number, teacher in enumerate(config.teachers, start=1):
+            name = f"teacher {number} of {len(config.teachers)}"
+            teachers.append(self._needed(teacher, folder / TEACHERS / str(number), name))
+        return train_one(
+            config, self._training, self._held_out, self._labels, folder,
+            Origins(start, earlier, teachers), self._quiet,
+        )  # fmt: skip
+
+    def _needed(self, config: TrainingConfig, folder: Path, name: str) -> Any:
+        for known, network in self._made:
+            if known == config:
+                self._say(f"{name}: one that was made before")
+                return network
+        network = self._finished(config, folder)
+        if network is None:
+            self._say(f"{name}: {folder}")
+            network = self.train(config, folder)
+        else:
+            self._say(f"{name}: {folder / MODEL}, finished")
+        self._made.append((config, network))
+        return network
+
+    def _finished(self, config: TrainingConfig, folder: Path) -> Any:
+        """The network of a run that has ended, as its file has it; None where it must go on."""
+        state, model = folder / CHECKPOINT, folder / MODEL
+        checkpoint = load_checkpoint(state, config, self._training.fingerprint())
+        if checkpoint is None or not ended(config, checkpoint.progress):
+            return None
+        # An older file is from before a run was made longer.
+        if not model.is_file() or model.stat().st_mtime_ns < state.stat().st_mtime_ns:
+            return None
+        return load_for_training(model)[0]
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            print(text, file=sys.stderr)
