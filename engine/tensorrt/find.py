@@ -38,7 +38,7 @@ def find_engine(path: Path, gpu: GPU) -> tuple[Path, Engine]:
     Raises:
         InputNotFound: no file at `path`.
         BadInput: it cannot be used, and there is nothing to build it anew from.
-        BackendUnavailable: no library for it is installed.
+        BackendUnavailable: no library for it is installed, or it does not run on `gpu`.
     """
     if not is_engine(path):
         return engine_of_onnx(path, gpu, EngineOptions(installed_target()))
@@ -50,6 +50,8 @@ def find_engine(path: Path, gpu: GPU) -> tuple[Path, Engine]:
     about = engine.engine
     try:
         library = load_runtime(about.target, about.version_compatible)
+        # Before an engine for another GPU is called for, which would not run either.
+        library.check_gpu(gpu)
         check_runs_on(path, about, library.version, gpu.capability)
     except BadInput as error:
         return _rebuilt(path, path.with_name(about.onnx_name), engine, gpu, error)

@@ -145,6 +145,17 @@ def test_without_the_onnx_file_both_sides_are_named(tmp_path: Path, onnx: Path) 
         find_engine(tmp_path / "none.onnx", HERE)
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_gpu_that_the_library_does_not_run_on_is_named(
+    tmp_path: Path, onnx: Path, beside: bool
+) -> None:
+    path = write(tmp_path / "m.engine", onnx, compute_capabilities=("12.0",))
+    if not beside:
+        onnx.unlink()
+    with pytest.raises(BackendUnavailable, match=r"does not run on NVIDIA H200, SM 9\.0"):
+        find_engine(path, GPU("NVIDIA H200", "9.0"))
+
+
 def test_another_model_of_the_same_name_is_no_replacement(
     tmp_path: Path, onnx: Path, builds: list[str]
 ) -> None:
