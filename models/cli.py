@@ -72,7 +72,10 @@ def _add_run(parser: argparse.ArgumentParser, default: str) -> None:
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the run"
     )
     parser.add_argument(
-        "--config", type=Path, metavar="JSON", help=f"everything a run depends on ({default})"
+        "--config",
+        type=Path,
+        metavar="JSON",
+        help=f"everything a run depends on: a file, or the name of a shipped one ({default})",
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="in place of the configuration's")
     parser.add_argument("--batch-size", type=int, metavar="N", help="the same")

@@ -7,7 +7,6 @@ import statistics
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +150,7 @@ def _judge(args: argparse.Namespace, data: DataSet, division: Division, model: P
 
 
 def _config(args: argparse.Namespace, shipped: str) -> TrainingConfig:
-    config = read_config(args.config or Path(str(files(__package__) / shipped)))
+    config = read_config(args.config or Path(__file__).with_name(shipped))
     given = {key: getattr(args, option) for option, key in OVERRIDES.items()}
     changed = {key: value for key, value in given.items() if value is not None}
     if "epochs" in changed:

@@ -223,12 +223,21 @@ def read_config(path: Path) -> TrainingConfig:
     Its `runs` names runs, which `previous` and `teachers` may then give by their name, and so
     may those further down in `runs`.
 
+    Args:
+        path: of the file; a name alone may also be that of one that ships.
+
     Raises:
         InputNotFound: no file at `path`.
         BadInput: no JSON object, an unknown key, or a value of the wrong type or range.
     """
     if not path.is_file():
-        raise InputNotFound(f"{path}: no such training configuration")
+        shipped = {file.name: file for file in Path(__file__).parent.glob("*.json")}
+        if str(path) not in shipped:
+            raise InputNotFound(
+                f"{path}: no such training configuration; shipped with fer-edge are "
+                + ", ".join(sorted(shipped))
+            )
+        path = shipped[str(path)]
     try:
         return config_from_json(path.read_text())
     except (BadInput, ValueError) as error:

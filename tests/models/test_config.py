@@ -162,8 +162,18 @@ def test_each_mistake_is_named_with_the_file(tmp_path: Path, text: str, message:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputNotFound, match=r"none\.json"):
+    with pytest.raises(InputNotFound, match=r"none\.json.* shipped .*, finetune\.json"):
         read_config(tmp_path / "none.json")
+
+
+def test_shipped_ones_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = read_config(REPOSITORY / "models" / "finetune.json")
+    assert read_config(Path("finetune.json")) == there
+    (tmp_path / "finetune.json").write_text('{"epochs": 3}')
+    assert read_config(Path("finetune.json")) == TrainingConfig(epochs=3)
+    with pytest.raises(InputNotFound):
+        read_config(tmp_path / "a" / "finetune.json")
 
 
 def test_a_configuration_is_readable() -> None:
