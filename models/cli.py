@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.description = "Train a network; by default the one that ships, as it was trained."
     parser.add_argument("data", type=Path, metavar="DATA", help=_DATA)
-    _add_run(parser, "the shipped model's")
+    _add_run(parser, "expression.json")
     parser.add_argument(
         "--architecture", metavar="NAME", help="published, plain or residual, with its defaults"
     )
@@ -55,7 +55,7 @@ def _add_finetune(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras or .h5 file")
     parser.add_argument("data", type=Path, metavar="DATA", help=_DATA)
-    _add_run(parser, "a gentle one")
+    _add_run(parser, "finetune.json")
     parser.add_argument(
         "--folds", type=int, metavar="K", help="cross-validate by person in place of one run"
     )
@@ -75,7 +75,8 @@ def _add_run(parser: argparse.ArgumentParser, default: str) -> None:
         "--config",
         type=Path,
         metavar="JSON",
-        help=f"everything a run depends on: a file, or the name of a shipped one ({default})",
+        help="everything a run depends on: a file, or the name of a shipped one "
+        f"(default: {default})",
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="in place of the configuration's")
     parser.add_argument("--batch-size", type=int, metavar="N", help="the same")
