@@ -176,11 +176,13 @@ class _Run:
         started = time.perf_counter()
         bar.begin(number)
         self.learn_from_before(number)
-        _reseed_dropout(self.network, self.config.seed, number)
+        reseed = _reseed_dropout(self.network, self.config.seed, number)
         taught = self.taught[0] if self.taught else None
         batches = Batches(self.training, self.classes, self.config, number, taught, self.teachers)
         try:
-            history = self.network.fit(batches, verbose=0, shuffle=False, callbacks=[bar]).history
+            history = self.network.fit(
+                batches, verbose=0, shuffle=False, callbacks=[reseed, bar]
+            ).history
         finally:
             batches.close()
         with self.averaged():
@@ -259,8 +261,17 @@ def _values(variables: Any) -> Arrays:
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def _reseed_dropout(network: Any, seed: int, epoch: int) -> None:
-    """Make the masks of an epoch the same whether or not the run was interrupted before it."""
+def _reseed_dropout(network: Any, seed: int, epoch: int) -> Any:
+    """Make the masks of an epoch the same whether or not the run was interrupted before it.
+
+    Returns a callback for `fit`.
+    """
     for index, layer in enumerate(network.layers):
         if (generator := getattr(layer, "seed_generator", None)) is not None:
             generator.state.assign(np.array([seed * 1000 + index, epoch << 16], np.uint32))
+    # PyTorch draws the masks of layers without a seed from its own generator, and the first
+    # `fit` of a network draws from that too, before the first batch.
+    whole = int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+    return keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: keras.utils.set_random_seed(whole)
+    )

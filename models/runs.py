@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +49,33 @@ def train(
         BadInput: the folder holds another run, or the faces do not fill one batch.
         OutputNotWritable: the folder cannot be written to.
     """
-    return _Runs(training, held_out, classes, quiet).train(config, folder, start)
+    places = list(_places(config, folder))
+    return _Runs(training, held_out, classes, places, quiet).train(config, folder, start)
+
+
+def _places(config: TrainingConfig, folder: Path) -> Iterator[tuple[TrainingConfig, Path]]:
+    """The runs that one needs and their folders, in the order they are made."""
+    needed = [(teacher, f"{TEACHERS}/{i}") for i, teacher in enumerate(config.teachers, start=1)]
+    if config.previous:
+        needed.insert(0, (config.previous, PREVIOUS))
+    for run, name in needed:
+        yield from _places(run, folder / name)
+        yield run, folder / name
 
 
 class _Runs:
     """Runs on the same faces, each made once."""
 
     def __init__(
-        self, training: LabelledFaces, held_out: LabelledFaces, labels: Sequence[str], quiet: bool
+        self,
+        training: LabelledFaces,
+        held_out: LabelledFaces,
+        labels: Sequence[str],
+        places: Sequence[tuple[TrainingConfig, Path]],
+        quiet: bool,
     ) -> None:
         self._training, self._held_out, self._labels = training, held_out, labels
-        self._quiet = quiet
+        self._places, self._quiet = places, quiet
         self._made: list[tuple[TrainingConfig, Any]] = []
 
     def train(self, config: TrainingConfig, folder: Path, start: Any = None) -> Any:
@@ -70,21 +86,22 @@ class _Runs:
             raise OutputNotWritable(f"{folder}: cannot be made ({error.strerror})") from error
         earlier = None
         if config.previous and start is None:
-            earlier = self._needed(config.previous, folder / PREVIOUS, "the previous run")
+            earlier = self._needed(config.previous, "the previous run")
         teachers = [earlier] if earlier is not None and config.previous_teaches else []
         for number, teacher in enumerate(config.teachers, start=1):
-            name = f"teacher {number} of {len(config.teachers)}"
-            teachers.append(self._needed(teacher, folder / TEACHERS / str(number), name))
+            teachers.append(self._needed(teacher, f"teacher {number} of {len(config.teachers)}"))
         return train_one(
             config, self._training, self._held_out, self._labels, folder,
             Origins(start, earlier, teachers), self._quiet,
         )  # fmt: skip
 
-    def _needed(self, config: TrainingConfig, folder: Path, name: str) -> Any:
+    def _needed(self, config: TrainingConfig, name: str) -> Any:
         for known, network in self._made:
             if known == config:
                 self._say(f"{name}: one that was made before")
                 return network
+        # The first place of equal ones: it may lie in a run that has ended and is not entered.
+        folder = next(place for run, place in self._places if run == config)
         network = self._finished(config, folder)
         if network is None:
             self._say(f"{name}: {folder}")

@@ -102,9 +102,9 @@ def test_the_network_of_the_run_before_may_teach(
 
 def test_teachers_may_take_turns(tmp_path: Path) -> None:
     networks = [build_network("residual", 7, RESIDUAL) for _ in range(3)]
-    images = as_input(HELD_OUT.images)
-    alone = [np.asarray(network(images)) for network in networks]
-    said = Teachers(networks, "float32", take_turns=True)(images)
+    images = HELD_OUT.images
+    alone = [predict(network, images) for network in networks]
+    said = Teachers(networks, "float32", take_turns=True)(as_input(images))
     parts = np.array_split(np.arange(len(images)), 3)
     for part, answer in zip(parts, alone, strict=True):
         np.testing.assert_allclose(said[part], answer[part], atol=1e-5)
@@ -123,6 +123,13 @@ def test_equal_runs_are_made_once(tmp_path: Path, capfd: pytest.CaptureFixture[s
     said = capfd.readouterr().err
     assert f"the previous run: {tmp_path / 'previous'}" in said
     assert "teacher 2 of 3: one that was made before" in said
+    again = train(config, TRAINING, HELD_OUT, SEVEN, tmp_path)
+    assert_same(again, load_for_training(tmp_path / MODEL)[0])
+    assert {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob(MODEL)} == made
+    said = capfd.readouterr().err
+    inner = tmp_path / "previous" / "teachers" / "1" / MODEL
+    assert f"teacher 1 of 3: {inner}, finished" in said
+    assert "epoch 1/" not in said
 
 
 def test_a_finished_run_is_read_and_not_made_again(
