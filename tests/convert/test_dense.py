@@ -49,7 +49,8 @@ def test_a_flattening_in_any_order_moves_into_the_weights(
         ["batch" if open_batch else BATCH, channels, height, width],
         {
             "target": np.array([first, features], np.int64),
-            "weights": rng.normal(0, 1, (features, 4)).astype(np.float32),
+            # Answers of order one, so that the bound is one on rounding whatever the size.
+            "weights": rng.normal(0, features**-0.5, (features, 4)).astype(np.float32),
         },
     )
     x = rng.normal(0, 1, (BATCH, channels, height, width)).astype(np.float32)
@@ -57,7 +58,7 @@ def test_a_flattening_in_any_order_moves_into_the_weights(
     assert absorb_flatten(model.graph) == 1
     assert absorb_flatten(model.graph) == 0
     clean_up(model)
-    np.testing.assert_allclose(run(model, x), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
     assert "Transpose" not in operators(model)
 
 
@@ -86,7 +87,7 @@ def test_a_flattening_with_another_user_or_of_the_batch_stays() -> None:
         expected = run(model, x)
         assert absorb_flatten(model.graph) == 0
         clean_up(model)
-        np.testing.assert_allclose(run(model, x), expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
 
 
 @given(SIDES, SIDES, SIDES)
@@ -138,10 +139,10 @@ def test_a_dense_layer_on_pooled_maps_is_a_convolution(
     expected = run(model, x)
     assert convolve_pooled(model.graph) == 1
     assert convolve_pooled(model.graph) == 0
-    np.testing.assert_allclose(run(model, x), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
     clean_up(model)
     assert operators(model)["MatMul"] == 0
-    np.testing.assert_allclose(run(model, x), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
 
 
 def test_a_dense_layer_elsewhere_stays() -> None:
