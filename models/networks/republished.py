@@ -1,0 +1,65 @@
+"""Weights that others republished for TensorFlow.js, and their folded normalisations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .initial import named_variables
+
+Floats = npt.NDArray[np.float32]
+TYPES = {"float32": "<f4", "int32": "<i4", "uint8": "u1"}
+
+
+def read_tfjs(manifest: Path) -> dict[str, Floats]:
+    """Arrays of a TensorFlow.js model by name, dequantised.
+
+    Args:
+        manifest: its JSON, of weights alone or of a graph and weights; the binary files that
+            it names lie beside it.
+    """
+    whole = json.loads(manifest.read_text())
+    (group,) = whole["weightsManifest"] if isinstance(whole, dict) else whole
+    data = b"".join((manifest.parent / name).read_bytes() for name in group["paths"])
+    arrays, at = {}, 0
+    for entry in group["weights"]:
+        count, quantised = int(np.prod(entry["shape"])), entry.get("quantization")
+        kind = np.dtype(TYPES[quantised["dtype"] if quantised else entry["dtype"]])
+        values = np.frombuffer(data, kind, count, at).astype(np.float32)
+        if quantised:
+            values = values * np.float32(quantised["scale"]) + np.float32(quantised["min"])
+        arrays[entry["name"]] = values.reshape(entry["shape"])
+        at += count * kind.itemsize
+    return arrays
+
+
+def normalise(
+    network: Any, name: str, scale: Floats, offset: Floats, mean: Floats, variance: Floats
+) -> None:
+    """Make the normalisation behind layer `name` compute `scale * x + offset`.
+
+    Args:
+        network: a Keras model with a layer `{name}_norm`.
+        name: of the convolution.
+        scale: by channel, as the others.
+        offset: see there.
+        mean: statistics that the normalisation shall expect.
+        variance: see there.
+    """
+    norm = network.get_layer(f"{name}_norm")
+    deviation = np.sqrt(variance + norm.epsilon)
+    norm.gamma.assign(scale * deviation)
+    norm.beta.assign(offset + scale * mean)
+    norm.moving_mean.assign(mean)
+    norm.moving_variance.assign(variance)
+
+
+def save_first_weights(network: Any, path: Path) -> None:
+    """Write all but the head of a network as `load_initial_weights` takes it, in float16."""
+    variables = {name: np.asarray(value) for name, value in named_variables(network).items()}
+    half = {k: v.astype(np.float16) for k, v in variables.items() if not k.startswith("logits")}
+    np.savez_compressed(path, **half)  # type: ignore[arg-type]
