@@ -43,7 +43,9 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, metavar="DATA", help=_DATA)
     _add_run(parser, "expression.json")
     parser.add_argument(
-        "--architecture", metavar="NAME", help="published, plain or residual, with its defaults"
+        "--architecture",
+        metavar="NAME",
+        help="published, plain, residual or mobilenet, with its defaults",
     )
     parser.add_argument("--crop", action="store_true", help="cut the face out of each image first")
 
@@ -68,6 +70,7 @@ def _add_finetune(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_run(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.set_defaults(shipped_config=default)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the run"
     )

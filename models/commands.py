@@ -35,7 +35,7 @@ OVERRIDES = {
 
 def fit(args: argparse.Namespace) -> None:
     """`fer-train fit`."""
-    config = _config(args, "expression.json")
+    config = _config(args)
     if args.architecture and args.architecture != config.architecture:
         # The options and first weights of one network mean nothing to another.
         config = replace(
@@ -57,7 +57,7 @@ def fit(args: argparse.Namespace) -> None:
 
 def finetune(args: argparse.Namespace) -> None:
     """`fer-train finetune`."""
-    config = _config(args, "finetune.json")
+    config = _config(args)
     if args.folds is not None and args.folds < 2:
         raise BadInput(f"--folds {args.folds}: expected at least 2")
     data = _load(args)
@@ -149,8 +149,8 @@ def _judge(args: argparse.Namespace, data: DataSet, division: Division, model: P
             say(f"on test: {test.figures.accuracy}; report: {test.page}")
 
 
-def _config(args: argparse.Namespace, shipped: str) -> TrainingConfig:
-    config = read_config(args.config or Path(__file__).with_name(shipped))
+def _config(args: argparse.Namespace) -> TrainingConfig:
+    config = read_config(args.config or Path(__file__).with_name(args.shipped_config))
     given = {key: getattr(args, option) for option, key in OVERRIDES.items()}
     changed = {key: value for key, value in given.items() if value is not None}
     if "epochs" in changed:
