@@ -14,6 +14,7 @@ from .config import TrainingConfig
 from .data import LabelledFaces
 from .fit import CHECKPOINT, MODEL, Origins, ended, train_one
 from .keras_files import load_for_training
+from .networks.initial import find_initial_weights
 
 # Folders of the run before and of those of the teachers, in that of the run.
 PREVIOUS, TEACHERS = "previous", "teachers"
@@ -47,9 +48,12 @@ def train(
 
     Raises:
         BadInput: the folder holds another run, or the faces do not fill one batch.
+        InputNotFound: initial weights of this run or of one that it needs are missing.
         OutputNotWritable: the folder cannot be written to.
     """
     places = list(_places(config, folder))
+    if start is None:
+        _check_beginnings([*places, (config, folder)])
     return _Runs(training, held_out, classes, places, quiet).train(config, folder, start)
 
 
@@ -61,6 +65,14 @@ def _places(config: TrainingConfig, folder: Path) -> Iterator[tuple[TrainingConf
     for run, name in needed:
         yield from _places(run, folder / name)
         yield run, folder / name
+
+
+def _check_beginnings(places: Sequence[tuple[TrainingConfig, Path]]) -> None:
+    """Miss initial weights before the first run, not when it comes to the one without."""
+    for config, folder in places:
+        begins = config.previous is None and not (folder / CHECKPOINT).exists()
+        if begins and config.initial_weights:
+            find_initial_weights(config.initial_weights)
 
 
 class _Runs:

@@ -19,6 +19,22 @@ SHIPPED = {"face_recognition": "face_recognition.npz"}
 MAX_ARRAYS = 4096
 
 
+def find_initial_weights(origin: str) -> Path:
+    """The file of initial weights, see `load_initial_weights`.
+
+    Raises:
+        InputNotFound: no such file.
+    """
+    path = Path(str(files(__package__) / SHIPPED[origin])) if origin in SHIPPED else Path(origin)
+    if not path.is_file():
+        known = ", ".join(SHIPPED)
+        raise InputNotFound(
+            f"{path}: no such initial weights; shipped with fer-edge are {known}, and those of "
+            f"mobilenet are made by python -m {__package__}.face_attributes"
+        )
+    return path
+
+
 def load_initial_weights(network: Any, origin: str) -> int:
     """Give a network's layers the weights of the same name, and return how many arrays fitted.
 
@@ -30,13 +46,7 @@ def load_initial_weights(network: Any, origin: str) -> int:
         InputNotFound: no such file.
         BadInput: not such an archive, an array of another shape, or none that fits.
     """
-    path = Path(str(files(__package__) / SHIPPED[origin])) if origin in SHIPPED else Path(origin)
-    if not path.is_file():
-        known = ", ".join(SHIPPED)
-        raise InputNotFound(
-            f"{path}: no such initial weights; shipped with fer-edge are {known}, and those of "
-            f"mobilenet are made by python -m {__package__}.face_attributes"
-        )
+    path = find_initial_weights(origin)
     variables = named_variables(network)
     try:
         with np.load(path, allow_pickle=False) as archive:

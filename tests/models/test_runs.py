@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.models.keras_backend import import_keras
 
 import_keras()
@@ -47,6 +47,14 @@ def test_a_run_begins_with_the_network_of_the_one_before(tmp_path: Path) -> None
     images = TRAINING.images
     both = predict(earlier, images), predict(earlier, images[..., ::-1])
     np.testing.assert_allclose(said, np.mean(both, axis=0), atol=2e-3)
+
+
+def test_missing_first_weights_are_missed_before_the_first_run(tmp_path: Path) -> None:
+    lacking = replace(TINY, seed=9, initial_weights=str(tmp_path / "none.npz"))
+    config = replace(TINY, teachers=[TINY, lacking])
+    with pytest.raises(InputNotFound, match=r"none\.npz"):
+        run(tmp_path / "a", config)
+    assert not (tmp_path / "a").exists()
 
 
 def test_runs_in_a_row_go_on_where_they_were_left(
