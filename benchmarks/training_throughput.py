@@ -20,7 +20,7 @@ from fer_edge.models.config import read_config
 from fer_edge.models.data import load_dataset
 from fer_edge.models.keras_backend import KERAS_BACKENDS, import_keras
 
-SHIPPED = Path(__file__).parents[1] / "models" / "expression.json"
+SHIPPED = Path(__file__).parents[1] / "models" / "fit.json"
 
 
 def main() -> None:

@@ -39,9 +39,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Train a network; by default the one that ships, as it was trained."
+    parser.description = (
+        "Train a network, by default alone; --config expression.json trains the shipped one and "
+        "the larger ones that taught it."
+    )
     parser.add_argument("data", type=Path, metavar="DATA", help=_DATA)
-    _add_run(parser, "expression.json")
+    _add_run(parser, "fit.json")
     parser.add_argument(
         "--architecture",
         metavar="NAME",

@@ -14,7 +14,8 @@ from ..conftest import REPOSITORY
 
 
 @pytest.mark.parametrize(
-    "name", ["expression.json", "expression_80.json", "finetune.json", "mobilenet.json"]
+    "name",
+    ["expression.json", "expression_80.json", "finetune.json", "fit.json", "mobilenet.json"],
 )
 def test_the_shipped_ones_read_back_as_they_are_written(name: str) -> None:
     config = read_config(REPOSITORY / "models" / name)
@@ -179,5 +180,5 @@ def test_shipped_ones_are_found_by_name(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_configuration_is_readable() -> None:
-    raw = json.loads((REPOSITORY / "models" / "expression.json").read_text())
+    raw = json.loads((REPOSITORY / "models" / "fit.json").read_text())
     assert {"architecture", "seed", "epochs", "augmentation"} <= raw.keys()
