@@ -66,10 +66,13 @@ export async function startAdding(added) {
       added(source.source);
     }
   });
-  document.getElementById("add").addEventListener("submit", (event) => {
+  const form = document.getElementById("add");
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
     add(document.getElementById("uri").value);
   });
+  // Sent before this, by the browser itself, the source and its password end in the address bar.
+  form.querySelector("button").disabled = false;
   const { cameras, files } = await ask("offers");
   document.getElementById("offers").replaceChildren(
     ...[...cameras, ...files, "demo"].map((uri) => new Option(uri, uri)),

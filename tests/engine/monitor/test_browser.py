@@ -15,7 +15,7 @@ from typing import Any
 
 import cv2
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from ..scripted_monitor import Running, running_monitor
 from .test_serve import serving
@@ -210,6 +210,28 @@ def test_sources_are_added_fail_visibly_and_are_removed(browser: Browser, runnin
         # The demo was left alone.
         expect(page.locator("#badge-state")).to_have_text("running")
         wait_for_another_picture(page)
+
+
+def test_no_source_is_sent_before_the_page_can_send_it(browser: Browser, running: Running) -> None:
+    context = browser.new_context(locale="en-GB")
+    page, held = context.new_page(), list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/languages", hold)
+    with page.expect_request("**/languages"):
+        page.goto(running.url, wait_until="commit")
+    source = page.get_by_label("Source", exact=True)
+    source.fill("rtsp://me:secret@127.0.0.1:9/live")
+    expect(page.get_by_role("button", name="Add", exact=True)).to_be_disabled()
+    source.press("Enter")
+    page.wait_for_timeout(200)
+    assert "secret" not in page.url
+    expect(source).to_have_value("rtsp://me:secret@127.0.0.1:9/live")
+    held[0].continue_()
+    expect(page.get_by_role("button", name="Add", exact=True)).to_be_enabled()
+    context.close()
 
 
 def test_a_refused_source_is_explained(browser: Browser, running: Running) -> None:
