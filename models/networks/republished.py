@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from fer_edge.engine.errors import BadInput, FerError, InputNotFound
+from fer_edge.engine.outputs import PendingFile
 
 from .initial import named_variables
 
@@ -21,12 +26,25 @@ def read_tfjs(manifest: Path) -> dict[str, Floats]:
     Args:
         manifest: its JSON, of weights alone or of a graph and weights; the binary files that
             it names lie beside it.
+
+    Raises:
+        InputNotFound: it or a file that it names is missing.
+        BadInput: something else, or fewer bytes than it tells of.
     """
-    whole = json.loads(manifest.read_text())
-    (group,) = whole["weightsManifest"] if isinstance(whole, dict) else whole
-    data = b"".join((manifest.parent / name).read_bytes() for name in group["paths"])
+    try:
+        whole = json.loads(manifest.read_text())
+        (group,) = whole["weightsManifest"] if isinstance(whole, dict) else whole
+        data = b"".join((manifest.parent / Path(name).name).read_bytes() for name in group["paths"])
+        return _arrays(group["weights"], data)
+    except FileNotFoundError as error:
+        raise InputNotFound(f"{error.filename}: no such file of a TensorFlow.js model") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{manifest}: no weights of a TensorFlow.js model ({error})") from error
+
+
+def _arrays(entries: Sequence[Mapping[str, Any]], data: bytes) -> dict[str, Floats]:
     arrays, at = {}, 0
-    for entry in group["weights"]:
+    for entry in entries:
         count, quantised = int(np.prod(entry["shape"])), entry.get("quantization")
         kind = np.dtype(TYPES[quantised["dtype"] if quantised else entry["dtype"]])
         values = np.frombuffer(data, kind, count, at).astype(np.float32)
@@ -59,7 +77,24 @@ def normalise(
 
 
 def save_first_weights(network: Any, path: Path) -> None:
-    """Write all but the head of a network as `load_initial_weights` takes it, in float16."""
+    """Write all but the head of a network as `load_initial_weights` takes it, in float16.
+
+    Raises:
+        OutputNotWritable: it cannot be written.
+    """
     variables = {name: np.asarray(value) for name, value in named_variables(network).items()}
     half = {k: v.astype(np.float16) for k, v in variables.items() if not k.startswith("logits")}
-    np.savez_compressed(path, **half)  # type: ignore[arg-type]
+    pending = PendingFile(path)
+    with pending.path.open("wb") as file:
+        np.savez_compressed(file, **half)  # type: ignore[arg-type]
+    pending.commit()
+
+
+def run(make: Callable[[], None]) -> int:
+    """Make a file of first weights; returns the exit status, 2 after an error it explained."""
+    try:
+        make()
+        return 0
+    except FerError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2

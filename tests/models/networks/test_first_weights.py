@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_edge.engine.errors import InputNotFound
+from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.models.keras_backend import import_keras
 
 keras = import_keras()
@@ -17,6 +17,7 @@ from fer_edge.models.networks.face_attributes import (  # noqa: E402
     HALF_RANGE,
     MEAN_COLOUR,
     first_weights,
+    main,
 )
 from fer_edge.models.networks.initial import load_initial_weights  # noqa: E402
 from fer_edge.models.networks.mobilenet import BLOCKS  # noqa: E402
@@ -46,6 +47,29 @@ def test_republished_arrays_are_read_dequantised(tmp_path: Path, whole: bool) ->
     arrays = read_tfjs(tmp_path / "model.json")
     np.testing.assert_array_equal(arrays["a"], [[-3, -2.5], [-2, 0]])
     np.testing.assert_array_equal(arrays["b/c"], [1, -2, 4])
+
+
+def test_what_is_no_republished_model_is_said_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.json"
+    with pytest.raises(InputNotFound, match=r"model\.json: no such file"):
+        read_tfjs(path)
+    write_tfjs(path, True)
+    with pytest.raises(BadInput, match="no faceres-deep: it has no array 'conv1"):
+        first_weights(read_tfjs(path), FACES)
+    (tmp_path / "2.bin").write_bytes(b"short")
+    with pytest.raises(BadInput, match=r"model\.json: no weights"):
+        read_tfjs(path)
+    (tmp_path / "2.bin").unlink()
+    with pytest.raises(InputNotFound, match=r"2\.bin: no such file"):
+        read_tfjs(path)
+    path.write_text("[]")
+    with pytest.raises(BadInput, match=r"model\.json: no weights"):
+        read_tfjs(path)
+    monkeypatch.setattr("sys.argv", ["face_attributes", str(path), str(tmp_path), "out.npz"])
+    assert main() == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
