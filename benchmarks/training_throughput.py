@@ -20,14 +20,14 @@ from fer_edge.models.config import read_config
 from fer_edge.models.data import load_dataset
 from fer_edge.models.keras_backend import KERAS_BACKENDS, import_keras
 
-SHIPPED = Path(__file__).parents[1] / "models" / "fit.json"
+DEFAULT = Path(__file__).parents[1] / "models" / "fit.json"
 
 
 def main() -> None:
     """Measure and print one line a kind."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="as for fer-train fit")
-    parser.add_argument("--config", type=Path, default=SHIPPED)
+    parser.add_argument("--config", type=Path, default=DEFAULT)
     parser.add_argument("--steps", type=int, default=40, help="a turn (40)")
     parser.add_argument("--turns", type=int, default=5, help="of each kind (5)")
     parser.add_argument("--keras-backend", choices=KERAS_BACKENDS)

@@ -30,13 +30,14 @@ from fer_edge.engine.errors import BadInput
 
 from ..data import load_dataset
 from .mobilenet import BLOCKS, mobilenet
-from .republished import Floats, normalise, read_tfjs, run, save_first_weights
+from .republished import Floats, begin_with, read_tfjs, run, save_first_weights
 
 # Blue, green and red, as Caffe's networks of VGGFace2 take them.
 MEAN_COLOUR = np.array([103.939, 116.779, 123.68], np.float32)
 HALF_RANGE = 127.5  # pixels are scaled by it to [-1, 1]
 RESOLUTION = 160
 CALIBRATION_FACES = 256
+LAST = f"block{len(BLOCKS) + 1}_pointwise"
 
 
 def first_weights(
@@ -60,24 +61,17 @@ def first_weights(
         folded = _folded(source)
     except KeyError as error:
         raise BadInput(f"no faceres-deep: it has no array {error}") from error
-    whole = mobilenet(resolution=resolution)
-    for name, (kernel, scale, offset) in folded.items():
-        whole.get_layer(name).kernel.assign(kernel)
-        normalise(whole, name, scale, offset, np.zeros_like(offset), np.ones_like(offset))
-    probe = keras.Model(whole.input, [whole.get_layer(name).output for name in folded])
-    maps = probe.predict(faces[..., None].astype(np.float32), batch_size=32, verbose=0)
-    seen = {
-        name: (one.mean((0, 1, 2)), one.var((0, 1, 2)))
-        for name, one in zip(folded, maps, strict=True)
-    }
-    network = mobilenet(resolution=resolution, features=features)
-    last = f"block{len(BLOCKS) + 1}_pointwise"
-    kept = {last: np.sort(np.argsort(-seen[last][1])[:features])}
-    for name, (kernel, *facts) in folded.items():
-        chosen = kept.get(name, slice(None))
-        network.get_layer(name).kernel.assign(kernel[..., chosen])
-        normalise(network, name, *(fact[chosen] for fact in (*facts, *seen[name])))
-    return network
+    network = mobilenet(resolution=resolution)
+    begin_with(network, folded, faces, batch_size=32)
+    if features == network.get_layer("pool").output.shape[-1]:
+        return network
+    varies = keras.ops.convert_to_numpy(network.get_layer(f"{LAST}_norm").moving_variance)
+    kept = np.sort(np.argsort(-varies)[:features])
+    kernel, scale, offset = folded[LAST]
+    folded[LAST] = kernel[..., kept], scale[kept], offset[kept]
+    narrow = mobilenet(resolution=resolution, features=features)
+    begin_with(narrow, folded, faces, batch_size=32)
+    return narrow
 
 
 def _folded(source: Mapping[str, Floats]) -> dict[str, tuple[Floats, Floats, Floats]]:
@@ -111,7 +105,14 @@ def main() -> int:
     parser.add_argument("faceres", type=Path, help="faceres-deep.json, its .bin beside it")
     parser.add_argument("fer2013", type=Path)
     parser.add_argument("out", type=Path, help="an .npz")
-    parser.add_argument("--features", type=int, default=1024, help="filters of the last block")
+    parser.add_argument(
+        "--features",
+        type=int,
+        default=1024,
+        choices=range(1, 1025),
+        metavar="N",
+        help="filters of the last block (default: 1024, all)",
+    )
     args = parser.parse_args()
 
     def make() -> None:

@@ -23,12 +23,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from ..data import load_dataset
-from .republished import Floats, normalise, read_tfjs, run, save_first_weights
+from .republished import Floats, begin_with, read_tfjs, run, save_first_weights
 from .residual import residual_network
 
 # dlib divides by 256 what we divide by 127.5.
@@ -65,18 +64,14 @@ def first_weights(source: dict[str, Floats], faces: npt.NDArray[np.uint8]) -> An
         for conv in ("conv1", "conv2"):
             origin = f"{theirs}/{conv}"
             kernels[f"{ours}_{conv}"] = (source[f"{origin}/conv/filters"], origin)
-    for name, (values, origin) in kernels.items():
-        network.get_layer(name).kernel.assign(values)
-        scale, offset = source[f"{origin}/scale/weights"], source[f"{origin}/scale/biases"]
-        normalise(network, name, scale, offset, np.zeros_like(scale), np.ones_like(scale))
+    folded = {
+        name: (kernel, source[f"{origin}/scale/weights"], source[f"{origin}/scale/biases"])
+        for name, (kernel, origin) in kernels.items()
+    }
     for layer in network.layers:
         if layer.name.endswith("_shortcut"):
             layer.kernel.assign(np.eye(*layer.kernel.shape[2:], dtype=np.float32)[None, None])
-    probe = keras.Model(network.input, [network.get_layer(name).output for name in kernels])
-    outputs = probe.predict(faces[..., None].astype(np.float32), batch_size=256, verbose=0)
-    for (name, (_, origin)), output in zip(kernels.items(), outputs, strict=True):
-        scale, offset = source[f"{origin}/scale/weights"], source[f"{origin}/scale/biases"]
-        normalise(network, name, scale, offset, output.mean((0, 1, 2)), output.var((0, 1, 2)))
+    begin_with(network, folded, faces, batch_size=256)
     return network
 
 

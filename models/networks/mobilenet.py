@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import layers
+
+from .ends import classifier, face_input
 
 # Filters and stride of each block but the last (table 1 there).
 BLOCKS = [
@@ -26,8 +27,7 @@ def mobilenet(
 ) -> Any:
     """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
 
-    The scaling to [-1, 1] is its first layer, so that it cannot be forgotten by
-    whoever runs it. The softmax is float32 under every precision policy.
+    See `ends.py` for its first and last layers.
 
     Args:
         classes: of the output.
@@ -37,9 +37,7 @@ def mobilenet(
             of the maps before pooling. Weights do not depend on it.
         features: filters of the last block.
     """
-    image = layers.Input((side, side, 1), name="image")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(image)
-    x = layers.Resizing(resolution, resolution, name="enlarge")(x)
+    image, x = face_input(side, resolution)
     x = _active(layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem"), x)
     for index, (width, stride) in enumerate([*BLOCKS, (features, 1)], start=1):
         depthwise = layers.DepthwiseConv2D(
@@ -47,11 +45,7 @@ def mobilenet(
         )
         pointwise = layers.Conv2D(width, 1, use_bias=False, name=f"block{index}_pointwise")
         x = _active(pointwise, _active(depthwise, x))
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Dense(classes, name="logits")(x)
-    probabilities = layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(image, probabilities, name="mobilenet")
+    return classifier(image, x, classes, dropout, "mobilenet")
 
 
 def _active(convolution: Any, x: Any) -> Any:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import layers
+
+from .ends import classifier, face_input
 
 
 def plain_network(
@@ -23,22 +24,16 @@ def plain_network(
 ) -> Any:
     """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
 
-    The scaling to [-1, 1] is its first layer, so that it cannot be forgotten by
-    whoever runs it. The softmax is float32 under every precision policy.
+    See `ends.py` for its first and last layers.
     """
-    image = layers.Input((side, side, 1), name="image")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(image)
+    image, x = face_input(side, side)
     for stage, (width, count) in enumerate(zip(widths, convolutions, strict=True), start=1):
         for index in range(1, count + 1):
             x = _convolution(x, width, f"stage{stage}_{index}")
         x = layers.MaxPooling2D(name=f"stage{stage}_pool")(x)
         if spatial_dropout:
             x = layers.SpatialDropout2D(spatial_dropout, name=f"stage{stage}_dropout")(x)
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Dense(classes, name="logits")(x)
-    probabilities = layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(image, probabilities, name="plain_network")
+    return classifier(image, x, classes, dropout, "plain_network")
 
 
 def _convolution(x: Any, width: int, name: str) -> Any:

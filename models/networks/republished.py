@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +18,7 @@ from fer_edge.engine.outputs import PendingFile
 from .initial import named_variables
 
 Floats = npt.NDArray[np.float32]
+Folded = Mapping[str, tuple[Floats, Floats, Floats]]
 TYPES = {"float32": "<f4", "int32": "<i4", "uint8": "u1"}
 
 
@@ -55,19 +57,31 @@ def _arrays(entries: Sequence[Mapping[str, Any]], data: bytes) -> dict[str, Floa
     return arrays
 
 
-def normalise(
-    network: Any, name: str, scale: Floats, offset: Floats, mean: Floats, variance: Floats
-) -> None:
-    """Make the normalisation behind layer `name` compute `scale * x + offset`.
+def begin_with(network: Any, folded: Folded, faces: npt.NDArray[np.uint8], batch_size: int) -> None:
+    """Give layers kernels, and the normalisations behind them factors and offsets.
+
+    The normalisations expect the statistics of faces `(n, 48, 48)`, so that training begins
+    where the republished network stands.
 
     Args:
-        network: a Keras model with a layer `{name}_norm`.
-        name: of the convolution.
-        scale: by channel, as the others.
-        offset: see there.
-        mean: statistics that the normalisation shall expect.
-        variance: see there.
+        network: a Keras model with a layer and a `{layer}_norm` for each name.
+        folded: (kernel, factor, offset) by the name of the layer; the latter two by channel.
+        faces: gray, for statistics.
+        batch_size: faces at a time.
     """
+    for name, (kernel, scale, offset) in folded.items():
+        network.get_layer(name).kernel.assign(kernel)
+        _normalise(network, name, scale, offset, np.zeros_like(scale), np.ones_like(scale))
+    probe = keras.Model(network.input, [network.get_layer(name).output for name in folded])
+    maps = probe.predict(faces[..., None].astype(np.float32), batch_size=batch_size, verbose=0)
+    for (name, (_, scale, offset)), seen in zip(folded.items(), maps, strict=True):
+        _normalise(network, name, scale, offset, seen.mean((0, 1, 2)), seen.var((0, 1, 2)))
+
+
+def _normalise(
+    network: Any, name: str, scale: Floats, offset: Floats, mean: Floats, variance: Floats
+) -> None:
+    """Make the normalisation behind `name` compute `scale * x + offset`."""
     norm = network.get_layer(f"{name}_norm")
     deviation = np.sqrt(variance + norm.epsilon)
     norm.gamma.assign(scale * deviation)

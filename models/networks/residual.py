@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import layers
+
+from .ends import classifier, face_input
 
 
 def residual_network(
@@ -27,8 +28,7 @@ def residual_network(
 ) -> Any:
     """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
 
-    The scaling to [-1, 1] is its first layer, so that it cannot be forgotten by
-    whoever runs it. The softmax is float32 under every precision policy.
+    See `ends.py` for its first and last layers.
 
     Args:
         classes: of the output.
@@ -48,20 +48,13 @@ def residual_network(
     smallest = 2 ** len(widths)
     if resolution < smallest or resolution % smallest:
         raise ValueError(f"resolution {resolution} is no multiple of {smallest}")
-    image = layers.Input((side, side, 1), name="image")
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(image)
-    if resolution != side:
-        x = layers.Resizing(resolution, resolution, name="enlarge")(x)
+    image, x = face_input(side, resolution)
     x = layers.ReLU(name="stem_relu")(_normalised(x, widths[0], "stem", kernel=5))
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, (width, count) in enumerate(zip(widths, blocks, strict=True), start=1):
         for index in range(1, count + 1):
             x = _block(x, width, f"stage{stage}_{index}", halve=stage > 1 and index == 1)
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Dense(classes, name="logits")(x)
-    probabilities = layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(image, probabilities, name="residual_network")
+    return classifier(image, x, classes, dropout, "residual_network")
 
 
 def _block(x: Any, width: int, name: str, halve: bool) -> Any:

