@@ -36,6 +36,7 @@ from .republished import Floats, begin_with, read_tfjs, run, save_first_weights
 MEAN_COLOUR = np.array([103.939, 116.779, 123.68], np.float32)
 HALF_RANGE = 127.5  # pixels are scaled by it to [-1, 1]
 RESOLUTION = 160
+FEATURES = 1024
 CALIBRATION_FACES = 256
 LAST = f"block{len(BLOCKS) + 1}_pointwise"
 
@@ -43,7 +44,7 @@ LAST = f"block{len(BLOCKS) + 1}_pointwise"
 def first_weights(
     source: Mapping[str, Floats],
     faces: npt.NDArray[np.uint8],
-    features: int = 1024,
+    features: int = FEATURES,
     resolution: int = RESOLUTION,
 ) -> Any:
     """`mobilenet` with those weights.
@@ -55,15 +56,17 @@ def first_weights(
         resolution: that statistics are taken at.
 
     Raises:
-        BadInput: another network.
+        BadInput: another network, or more features than it has.
     """
+    if not 1 <= features <= FEATURES:
+        raise BadInput(f"{features} features: it has {FEATURES}; keep 1 to {FEATURES}")
     try:
         folded = _folded(source)
     except KeyError as error:
         raise BadInput(f"no faceres-deep: it has no array {error}") from error
     network = mobilenet(resolution=resolution)
     begin_with(network, folded, faces, batch_size=32)
-    if features == network.get_layer("pool").output.shape[-1]:
+    if features == FEATURES:
         return network
     varies = keras.ops.convert_to_numpy(network.get_layer(f"{LAST}_norm").moving_variance)
     kept = np.sort(np.argsort(-varies)[:features])
@@ -108,10 +111,9 @@ def main() -> int:
     parser.add_argument(
         "--features",
         type=int,
-        default=1024,
-        choices=range(1, 1025),
+        default=FEATURES,
         metavar="N",
-        help="filters of the last block (default: 1024, all)",
+        help=f"filters of the last block (default: all {FEATURES})",
     )
     args = parser.parse_args()
 

@@ -58,6 +58,8 @@ def test_what_is_no_republished_model_is_said_in_a_line(
     write_tfjs(path, True)
     with pytest.raises(BadInput, match="no faceres-deep: it has no array 'conv1"):
         first_weights(read_tfjs(path), FACES)
+    with pytest.raises(BadInput, match="1025 features: it has 1024"):
+        first_weights({}, FACES, features=1025)
     (tmp_path / "2.bin").write_bytes(b"short")
     with pytest.raises(BadInput, match=r"model\.json: no weights"):
         read_tfjs(path)
