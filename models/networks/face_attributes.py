@@ -1,6 +1,6 @@
 """Makes the first weights of `mobilenet`.
 
-    python -m fer_edge.models.networks.face_attributes FACERES FER2013 OUT
+    python -m fer_edge.models.networks.face_attributes MANIFEST FER2013 OUT
 
 They are those of a MobileNet that was trained to tell the people of VGGFace2 apart and was then
 given outputs for age and gender (Savchenko, PeerJ Computer Science 5:e197, 2019), as
@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -28,15 +27,16 @@ import numpy.typing as npt
 
 from fer_edge.engine.errors import BadInput
 
-from ..data import load_dataset
 from .mobilenet import BLOCKS, mobilenet
-from .republished import Floats, begin_with, read_tfjs, run, save_first_weights
+from .republished import Floats, begin_with, make_file
 
 # Blue, green and red, as Caffe's networks of VGGFace2 take them.
 MEAN_COLOUR = np.array([103.939, 116.779, 123.68], np.float32)
 HALF_RANGE = 127.5  # pixels are scaled by it to [-1, 1]
 RESOLUTION = 160
 FEATURES = 1024
+# By which the network has fewer parameters than that of 2019.
+KEPT = 960
 CALIBRATION_FACES = 256
 LAST = f"block{len(BLOCKS) + 1}_pointwise"
 
@@ -56,14 +56,11 @@ def first_weights(
         resolution: that statistics are taken at.
 
     Raises:
-        BadInput: another network, or more features than it has.
+        BadInput: more features than it has.
     """
     if not 1 <= features <= FEATURES:
         raise BadInput(f"{features} features: it has {FEATURES}; keep 1 to {FEATURES}")
-    try:
-        folded = _folded(source)
-    except KeyError as error:
-        raise BadInput(f"no faceres-deep: it has no array {error}") from error
+    folded = _folded(source)
     network = mobilenet(resolution=resolution)
     begin_with(network, folded, faces, batch_size=32)
     if features == FEATURES:
@@ -105,24 +102,18 @@ def _unscaled(kernel: Floats, offset: Floats) -> tuple[Floats, Floats, Floats]:
 def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Make the first weights of mobilenet.")
-    parser.add_argument("faceres", type=Path, help="faceres-deep.json, its .bin beside it")
-    parser.add_argument("fer2013", type=Path)
-    parser.add_argument("out", type=Path, help="an .npz")
     parser.add_argument(
         "--features",
         type=int,
-        default=FEATURES,
+        default=KEPT,
         metavar="N",
-        help=f"filters of the last block (default: all {FEATURES})",
+        help=f"filters of the last block (default: {KEPT} of {FEATURES})",
     )
-    args = parser.parse_args()
-
-    def make() -> None:
-        faces = load_dataset(args.fer2013).splits["Training"].images[:CALIBRATION_FACES]
-        network = first_weights(read_tfjs(args.faceres), faces, args.features)
-        save_first_weights(network, args.out)
-
-    return run(make)
+    return make_file(
+        parser,
+        lambda source, faces, args: first_weights(source, faces, args.features),
+        CALIBRATION_FACES,
+    )
 
 
 if __name__ == "__main__":

@@ -20,14 +20,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..data import load_dataset
-from .republished import Floats, begin_with, read_tfjs, run, save_first_weights
+from .republished import Floats, begin_with, make_file
 from .residual import residual_network
 
 # dlib divides by 256 what we divide by 127.5.
@@ -78,16 +76,9 @@ def first_weights(source: dict[str, Floats], faces: npt.NDArray[np.uint8]) -> An
 def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Make the residual network's first weights.")
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("fer2013", type=Path)
-    parser.add_argument("out", type=Path)
-    args = parser.parse_args()
-
-    def make() -> None:
-        faces = load_dataset(args.fer2013).splits["Training"].images[:CALIBRATION_FACES]
-        save_first_weights(first_weights(read_tfjs(args.manifest), faces), args.out)
-
-    return run(make)
+    return make_file(
+        parser, lambda source, faces, _: first_weights(source, faces), CALIBRATION_FACES
+    )
 
 
 if __name__ == "__main__":

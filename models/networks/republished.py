@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from fer_edge.engine.errors import BadInput, FerError, InputNotFound
 from fer_edge.engine.outputs import PendingFile
 
+from ..data import load_dataset
 from .initial import named_variables
 
 Floats = npt.NDArray[np.float32]
@@ -22,7 +24,23 @@ Folded = Mapping[str, tuple[Floats, Floats, Floats]]
 TYPES = {"float32": "<f4", "int32": "<i4", "uint8": "u1"}
 
 
-def read_tfjs(manifest: Path) -> dict[str, Floats]:
+class Arrays(dict[str, Floats]):
+    """Arrays of a republished network by name; asking for another is bad input.
+
+    Args:
+        origin: the file they are of.
+        arrays: by name.
+    """
+
+    def __init__(self, origin: Path, arrays: Mapping[str, Floats]) -> None:
+        super().__init__(arrays)
+        self._origin = origin
+
+    def __missing__(self, name: str) -> Floats:
+        raise BadInput(f"{self._origin}: another network than expected, it has no array {name!r}")
+
+
+def read_tfjs(manifest: Path) -> Arrays:
     """Arrays of a TensorFlow.js model by name, dequantised.
 
     Args:
@@ -37,7 +55,7 @@ def read_tfjs(manifest: Path) -> dict[str, Floats]:
         whole = json.loads(manifest.read_text())
         (group,) = whole["weightsManifest"] if isinstance(whole, dict) else whole
         data = b"".join((manifest.parent / Path(name).name).read_bytes() for name in group["paths"])
-        return _arrays(group["weights"], data)
+        return Arrays(manifest, _arrays(group["weights"], data))
     except FileNotFoundError as error:
         raise InputNotFound(f"{error.filename}: no such file of a TensorFlow.js model") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -104,10 +122,26 @@ def save_first_weights(network: Any, path: Path) -> None:
     pending.commit()
 
 
-def run(make: Callable[[], None]) -> int:
-    """Make a file of first weights; returns the exit status, 2 after an error it explained."""
+def make_file(
+    parser: argparse.ArgumentParser,
+    first_weights: Callable[[Arrays, npt.NDArray[np.uint8], argparse.Namespace], Any],
+    count: int,
+) -> int:
+    """The command line of what makes a file of first weights; returns the exit status.
+
+    Args:
+        parser: with further options.
+        first_weights: makes the network of the republished arrays, gray faces `(n, 48, 48)` and
+            the options.
+        count: of FER2013's Training faces that it needs.
+    """
+    parser.add_argument("manifest", type=Path, help="a .json; its binary files lie beside it")
+    parser.add_argument("fer2013", type=Path, help="for statistics: fer2013.csv, or an .npz of it")
+    parser.add_argument("out", type=Path, help="an .npz")
+    args = parser.parse_args()
     try:
-        make()
+        faces = load_dataset(args.fer2013).splits["Training"].images[:count]
+        save_first_weights(first_weights(read_tfjs(args.manifest), faces, args), args.out)
         return 0
     except FerError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -12,7 +12,7 @@ from fer_edge.models.keras_backend import import_keras
 
 keras = import_keras()
 
-from fer_edge.models.networks import build_network  # noqa: E402
+from fer_edge.models.networks import build_network, face_recognition  # noqa: E402
 from fer_edge.models.networks.face_attributes import (  # noqa: E402
     HALF_RANGE,
     MEAN_COLOUR,
@@ -56,8 +56,9 @@ def test_what_is_no_republished_model_is_said_in_a_line(
     with pytest.raises(InputNotFound, match=r"model\.json: no such file"):
         read_tfjs(path)
     write_tfjs(path, True)
-    with pytest.raises(BadInput, match="no faceres-deep: it has no array 'conv1"):
-        first_weights(read_tfjs(path), FACES)
+    for first in (first_weights, face_recognition.first_weights):
+        with pytest.raises(BadInput, match=r"model\.json: another network .* no array 'conv"):
+            first(read_tfjs(path), FACES)
     with pytest.raises(BadInput, match="1025 features: it has 1024"):
         first_weights({}, FACES, features=1025)
     (tmp_path / "2.bin").write_bytes(b"short")
