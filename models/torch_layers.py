@@ -3,9 +3,9 @@
 Keras 3.15 makes batch normalisation out of single operations in float32, and copies the
 maps of every convolution and pooling into channels-first order and back. PyTorch has one
 kernel for the former and takes channels-last maps as they are; its pooling needs no padded
-copy. Together they doubled the
-images a second of the residual network on two CPU cores with AMX. For depthwise convolutions see
-`torch_depthwise.py`, with which MobileNet sees 1.3 times as many on two cores without AMX.
+copy. Together they doubled the images a second of the residual network on two CPU cores with
+AMX. For depthwise convolutions see `torch_depthwise.py`, with which MobileNet sees 1.3 times as
+many on two cores without AMX.
 """
 
 from __future__ import annotations
