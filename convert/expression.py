@@ -16,7 +16,7 @@ from .facts import converter_version, expression_labels
 from .keras_model import KerasFile, KerasNetwork, load, read_keras_file
 from .onnx_from_tensorflow import onnx_from_graph_def
 from .precision import to_half
-from .rewrite import clean_up, operators, peel_input_scaling
+from .rewrite import clean_up, convolve_resizes, operators, peel_input_scaling
 
 INPUT, OUTPUT = "image", "probabilities"
 DEFAULT_RANGE = (-1.0, 1.0)
@@ -52,6 +52,9 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
             _append_softmax(model)
         peeled = peel_input_scaling(model.graph, network.channels)
         clean_up(model)
+        learnt = parameters(model)
+        if convolve_resizes(model.graph):
+            clean_up(model)
         if options.precision == "fp16":
             to_half(model)
     mean, scale, note = _scaling(options, file.scales_pixels, peeled, network.channels)
@@ -77,7 +80,7 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
         model=model,
         facts=facts,
         original=_original(network, options, file.scales_pixels, logits),
-        description={**_description(file, facts), "parameters": f"{parameters(model):,}"},
+        description={**_description(file, facts), "parameters": f"{learnt:,}"},
         operators=(dict(before), dict(operators(model))),
         notes=[note] if note else [],
     )

@@ -2,8 +2,9 @@
 
 Convolutions compute in int8: weights a scale a channel, activations a symmetric scale a
 tensor, biases left in float, which is what TensorRT asks for (Jacob et al., arXiv 1712.05877;
-Wu et al., arXiv 2004.09602). ONNX Runtime's quantizer measures the ranges and writes the
-pairs; which layers stay in half precision is measured here, layer by layer.
+Wu et al., arXiv 2004.09602). Those that only resize the picture are left in half precision.
+ONNX Runtime's quantizer measures the ranges and writes the pairs; which other layers stay in
+half is measured here, layer by layer.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from fer_edge.engine.types import Floats
 
 from .conversion import Conversion
 from .precision import takes_int8
-from .rewrite import clean_up, operators
+from .rewrite import clean_up, interpolates, operators
 from .rewrite.editing import add_constant, array_of
 
 # Inputs by which ranges are measured, and others by which layers are judged.
@@ -192,6 +193,7 @@ def _with_pairs(model: Any, inputs: Sequence[Floats], percentile: float) -> Any:
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv"],
+            nodes_to_exclude=[n.name for n in model.graph if _only_resizes(n)],
             calibrate_method=method,
             extra_options={
                 "ActivationSymmetric": True,
@@ -202,6 +204,10 @@ def _with_pairs(model: Any, inputs: Sequence[Floats], percentile: float) -> Any:
             },
         )
         return ir.from_proto(onnx.load(target))
+
+
+def _only_resizes(node: Any) -> bool:
+    return node.op_type == "Conv" and interpolates(node)
 
 
 @contextmanager

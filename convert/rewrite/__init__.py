@@ -10,8 +10,10 @@ from onnx_ir.passes import common
 
 from .affine import fold_affine
 from .dense import absorb_flatten, convolve_pooled
+from .editing import forget_shapes
 from .prelu import restore_prelu
 from .reshapes import drop_reshapes, fix_reshapes
+from .resizing import convolve_resizes, interpolates
 from .scaling import peel_input_scaling
 from .transposes import sink_transposes
 
@@ -19,9 +21,11 @@ __all__ = [
     "absorb_flatten",
     "clean_up",
     "convolve_pooled",
+    "convolve_resizes",
     "drop_reshapes",
     "fix_reshapes",
     "fold_affine",
+    "interpolates",
     "operators",
     "peel_input_scaling",
     "restore_prelu",
@@ -43,21 +47,13 @@ def clean_up(model: Any) -> None:
     convolve_pooled(model.graph)
     restore_prelu(model.graph)
     fold_affine(model.graph)
-    _forget_shapes(model.graph)
+    forget_shapes(model.graph)
     _tidy(model)
 
 
 def operators(model: Any) -> Counter[str]:
     """How often each operator occurs."""
     return Counter(node.op_type for node in model.graph.all_nodes())
-
-
-def _forget_shapes(graph: Any) -> None:
-    """Have shapes inferred anew, so that an open batch axis has one name throughout."""
-    for node in graph:
-        for value in node.outputs:
-            if not value.is_graph_output():
-                value.shape = None
 
 
 def _tidy(model: Any) -> None:

@@ -75,10 +75,10 @@ def convolve_pooled(graph: Any) -> int:
         squeeze.replace_input_with(0, convolution.outputs[0])
         # The answers come out of the Squeeze now, under the name that they had.
         answers, rows = dense.outputs[0], squeeze.outputs[0]
-        graph.remove(dense)
         rows.shape, rows.type = answers.shape, answers.type
         name, answers.name = answers.name, None
         rows.name = name
         answers.replace_all_uses_with(rows, replace_graph_outputs=True)
+        graph.remove(dense, safe=True)
         turned += 1
     return turned

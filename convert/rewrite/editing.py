@@ -92,6 +92,14 @@ def drop_unused(graph: Any, node: Any) -> None:
             graph.remove(node, safe=True)
 
 
+def forget_shapes(graph: Any) -> None:
+    """Have shapes inferred anew, so that an open batch axis has one name throughout."""
+    for node in graph:
+        for value in node.outputs:
+            if not value.is_graph_output():
+                value.shape = None
+
+
 def only_user(value: Any) -> Any:
     """The one node that takes a value, or None when there are more or it is an output."""
     users = list(value.uses())

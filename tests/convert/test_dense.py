@@ -142,6 +142,7 @@ def test_a_dense_layer_on_pooled_maps_is_a_convolution(
     np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
     clean_up(model)
     assert operators(model)["MatMul"] == 0
+    assert "weights" not in model.graph.initializers
     np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
 
 

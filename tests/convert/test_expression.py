@@ -97,6 +97,23 @@ def test_only_the_batch_is_open(library: ModuleType, flatten: bool, tmp_path: Pa
         assert backend.infer({"image": many})["probabilities"].shape == (5, 7)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_picture_is_enlarged_by_convolutions(
+    precision: str, channels: int, tmp_path: Path
+) -> None:
+    first = [keras.layers.Resizing(2 * SIDE + 1, 3 * SIDE)]
+    path = save_tiny(keras, tmp_path / "m.keras", first=first, channels=channels)
+    conversion = convert(path, Options(precision=precision))
+    assert conversion.operators[1].get("Resize", 0) == 0
+    pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    pixels = pixels if channels == 3 else pixels[..., :1].repeat(3, axis=2)
+    seen = pixels[None, ..., ::-1][..., :channels].astype(np.float32) / 127.5 - 1
+    expected = tiny(keras, first=first, channels=channels).predict(seen, verbose=0)
+    found = classify(path.with_suffix(".onnx"), pixels)
+    np.testing.assert_allclose(found, expected, atol=1e-4 if precision == "fp32" else 5e-3)
+
+
 def test_maps_of_classes_are_refused(tmp_path: Path) -> None:
     image = keras.layers.Input((12, 12, 1))
     keras.Model(image, keras.layers.Conv2D(7, 3, activation="softmax")(image)).save(

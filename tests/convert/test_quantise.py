@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fer_edge.convert.cli import main
 from fer_edge.convert.precision import arithmetic_of, takes_int8
 from fer_edge.convert.quantise import probability_error, quantise, score_error
+from fer_edge.convert.rewrite import interpolates
 from fer_edge.engine.config import EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import read_facts
@@ -172,6 +173,10 @@ def test_the_shipped_expression_model_survives_int8(tmp_path: Path) -> None:
     assert main([*words, "--calibrate", str(faces), "--quiet"]) == 0
     size = (tmp_path / "e.onnx").stat().st_size
     assert size < 0.8 * shipped_weights(EXPRESSION_FILE).stat().st_size
+    model = ir.from_proto(onnx.load(tmp_path / "e.onnx"))
+    enlarging = [n for n in model.graph if n.op_type == "Conv" and interpolates(n)]
+    assert len(enlarging) == 2
+    assert not any(map(takes_int8, enlarging))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fer_edge.convert.rewrite import (
     clean_up,
+    convolve_resizes,
     drop_reshapes,
     fold_affine,
+    interpolates,
     operators,
     peel_input_scaling,
     restore_prelu,
@@ -273,3 +275,63 @@ def test_a_network_without_leading_scaling_is_left_alone() -> None:
     net = Network([2, CHANNELS, HEIGHT, WIDTH])
     value = net("Mul", net("Conv", "x", net.floats(2, CHANNELS, 1, 1)), net.floats(1))
     assert peel_input_scaling(net.model(value).graph, CHANNELS) is None
+
+
+def resize(net: Network, value: str, scales: list[float], **attributes: Any) -> str:
+    kind = {"mode": "linear", "coordinate_transformation_mode": "half_pixel", **attributes}
+    return net("Resize", value, "", net.constant(np.array(scales, np.float32)), **kind)
+
+
+SIDES = st.integers(1, 24)
+
+
+@given(st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES), st.integers(1, 3))
+def test_a_linear_resize_becomes_convolutions(
+    before: tuple[int, int], after: tuple[int, int], channels: int
+) -> None:
+    net = Network(["batch", channels, *before])
+    # Rounded up, for runtimes round down: of 3.9999998 pixels there are three.
+    ratios = np.divide(after, before, dtype=np.float32)
+    scales = np.nextafter(ratios, np.float32(99)).tolist()
+    model = net.model(net("Neg", resize(net, "x", [1.0, 1.0, *scales])))
+    same_before_and_after(model, lambda m: convolve_resizes(m.graph))
+    convolutions = [node for node in model.graph if node.op_type == "Conv"]
+    assert len(convolutions) == 2
+    assert operators(model)["Resize"] == 0
+    assert all(map(interpolates, convolutions)) or 1 in before
+
+
+def test_every_enlargement_of_a_face_has_its_size() -> None:
+    for side in range(49, 129):
+        net = Network(["batch", 1, 48, 48])
+        model = net.model(net("Neg", resize(net, "x", [1.0, 1.0, side / 48, side / 48])))
+        assert convolve_resizes(model.graph) == 1
+        assert run(model, np.zeros((2, 1, 48, 48), np.float32)).shape == (2, 1, side, side)
+
+
+@pytest.mark.parametrize(
+    ("shape", "scales", "attributes"),
+    [
+        ([1, 1, 8, 8], [1, 1, 2, 2], {"mode": "nearest"}),
+        ([1, 1, 8, 8], [1, 1, 2, 2], {"mode": "cubic"}),
+        ([1, 1, 8, 8], [1, 1, 2, 2], {"coordinate_transformation_mode": "align_corners"}),
+        ([1, 1, 8, 8], [1, 1, 1.3, 1.3], {}),
+        ([1, 2, 8, 8], [1, 2, 2, 2], {}),
+        ([1, 4, 8, 8], [1, 1, 2, 2], {}),
+        ([1, 1, 200, 8], [1, 1, 2, 2], {}),
+        ([1, 1, "height", 8], [1, 1, 2, 2], {}),
+    ],
+)
+def test_other_resizes_stay(
+    shape: list[int | str], scales: list[float], attributes: dict[str, Any]
+) -> None:
+    net = Network(shape)
+    model = net.model(net("Neg", resize(net, "x", scales, **attributes)))
+    assert convolve_resizes(model.graph) == 0
+    assert operators(model) == {"Resize": 1, "Neg": 1}
+
+
+def test_a_learnt_convolution_does_not_interpolate() -> None:
+    net = Network([1, 1, HEIGHT, WIDTH])
+    model = net.model(net("Conv", "x", net.floats(2, 1, 1, WIDTH)))
+    assert not interpolates(model.graph[0])
