@@ -6,16 +6,16 @@ than the residual network and more accurate, given the first weights of `face_at
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras import layers
 
 from .ends import classifier, face_input
 
-# Filters and stride of each block but the last (table 1 there).
-BLOCKS = [
-    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2)
-]  # fmt: skip
+# Filters of the stem and of each block but the last (table 1 there).
+WIDTHS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024)
+HALVING = (2, 4, 6, 12)
 
 
 def mobilenet(
@@ -24,6 +24,7 @@ def mobilenet(
     dropout: float = 0.3,
     resolution: int = 160,
     features: int = 1024,
+    widths: Sequence[int] = WIDTHS,
 ) -> Any:
     """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
 
@@ -36,10 +37,18 @@ def mobilenet(
         resolution: pixels a side that a face is enlarged to, bilinearly. A 32nd of it remains
             of the maps before pooling. Weights do not depend on it.
         features: filters of the last block.
+        widths: filters of the stem and of the twelve blocks before.
+
+    Raises:
+        ValueError: another number of widths.
     """
+    if len(widths) != len(WIDTHS):
+        raise ValueError(f"{len(widths)} widths; MobileNet has {len(WIDTHS)}")
     image, x = face_input(side, resolution)
-    x = _active(layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem"), x)
-    for index, (width, stride) in enumerate([*BLOCKS, (features, 1)], start=1):
+    stem = layers.Conv2D(widths[0], 3, strides=2, padding="same", use_bias=False, name="stem")
+    x = _active(stem, x)
+    for index, width in enumerate([*widths[1:], features], start=1):
+        stride = 2 if index in HALVING else 1
         depthwise = layers.DepthwiseConv2D(
             3, strides=stride, padding="same", use_bias=False, name=f"block{index}_depthwise"
         )
