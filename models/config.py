@@ -55,9 +55,11 @@ class TrainingConfig:
         augmentation: of the training faces.
         previous: an earlier run, whose network this one begins with in place of
             `initial_weights`. Layers go by name, and those that it did not have are new, so a
-            network can grow: new blocks of the residual network begin as the identity. What
-            the earlier network says of the faces takes `snapshot_share` of the target
-            (born-again networks, Furlanello et al., arXiv 1805.04770).
+            network can grow: new blocks of the residual network begin as the identity. A
+            MobileNet with fewer filters begins with the most useful of the earlier one's, see
+            `networks/pruning.py`. What the earlier network says of the faces takes
+            `snapshot_share` of the target (born-again networks, Furlanello et al., arXiv
+            1805.04770).
         teachers: other runs, which are made first; equal ones once. The mean answer of their
             networks to each batch, as it was moved and mixed, takes `teacher_share` of its
             target.

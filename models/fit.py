@@ -29,6 +29,7 @@ from .logs import Bar, RunLog
 from .networks import build_network
 from .networks.copying import copy_network
 from .networks.initial import load_initial_weights, take_weights
+from .networks.pruning import is_narrower, take_pruned
 from .normalisation import Normalisations
 from .optimizer import build_optimizer
 from .schedule import rate_at
@@ -134,7 +135,7 @@ class _Run:
         finally:
             keras.config.set_dtype_policy("float32")
         if self.earlier is not None:
-            take_weights(self.network, self.earlier)
+            self._begin_with_earlier()
         elif self.start is None and config.initial_weights:
             load_initial_weights(self.network, config.initial_weights)
         self._compile()
@@ -151,6 +152,12 @@ class _Run:
         if self.start is not None:
             return copy_network(self.start)
         return build_network(self.config.architecture, self.classes, self.config.network)
+
+    def _begin_with_earlier(self) -> None:
+        if is_narrower(self.network, self.earlier):
+            take_pruned(self.network, self.earlier, self.training.images)
+        else:
+            take_weights(self.network, self.earlier)
 
     def _compile(self) -> None:
         config = self.config

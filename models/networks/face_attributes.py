@@ -38,7 +38,7 @@ FEATURES = 1024
 # By which the network stays below 3.2 million parameters.
 KEPT = 960
 CALIBRATION_FACES = 256
-LAST = f"block{len(BLOCKS) + 1}_pointwise"
+LAST = f"block{BLOCKS}_pointwise"
 
 
 def first_weights(
@@ -84,7 +84,7 @@ def _folded(source: Mapping[str, Floats]) -> dict[str, tuple[Floats, Floats, Flo
             source["conv1_bn/batchnorm_1/sub"] + centre,
         )
     }
-    for index in range(1, len(BLOCKS) + 2):
+    for index in range(1, BLOCKS + 1):
         norm = f"conv_dw_{index}_bn/batchnorm_1"
         kernel = source[f"conv_dw_{index}/depthwise_kernel"]
         folded[f"block{index}_depthwise"] = kernel, source[f"{norm}/mul"], source[f"{norm}/sub"]

@@ -57,7 +57,7 @@ def load_initial_weights(network: Any, origin: str) -> int:
         raise BadInput(f"{path}: not an .npz of weights ({error})") from error
     if not arrays:
         raise BadInput(f"{path}: names no layer of {network.name}")
-    _assign(network, arrays, str(path))
+    assign_weights(network, arrays, str(path))
     return len(arrays)
 
 
@@ -73,10 +73,15 @@ def take_weights(network: Any, earlier: Any) -> None:
         for name, variable in named_variables(earlier).items()
         if name in known
     }
-    _assign(network, arrays, "the previous run")
+    assign_weights(network, arrays, "the previous run")
 
 
-def _assign(network: Any, arrays: Mapping[str, npt.NDArray[Any]], origin: str) -> None:
+def assign_weights(network: Any, arrays: Mapping[str, npt.NDArray[Any]], origin: str) -> None:
+    """Give variables, by their names of `named_variables`, these values.
+
+    Raises:
+        BadInput: an array of another shape; `origin` says whose.
+    """
     variables = named_variables(network)
     for name, array in arrays.items():
         variable = variables[name]

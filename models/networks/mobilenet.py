@@ -15,6 +15,8 @@ from .ends import classifier, face_input
 
 # Filters of the stem and of each block but the last (table 1 there).
 WIDTHS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024)
+BLOCKS = len(WIDTHS)
+# Blocks that halve the maps.
 HALVING = (2, 4, 6, 12)
 
 

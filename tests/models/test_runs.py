@@ -49,6 +49,19 @@ def test_a_run_begins_with_the_network_of_the_one_before(tmp_path: Path) -> None
     np.testing.assert_allclose(said, np.mean(both, axis=0), atol=2e-3)
 
 
+def test_a_narrower_mobilenet_begins_with_channels_of_the_one_before(tmp_path: Path) -> None:
+    wide = {"resolution": 32, "widths": [6] * 13, "features": 6}
+    first = replace(TINY, architecture="mobilenet", network=wide, epochs=1)
+    narrow = {**wide, "widths": [4] * 13, "features": 4}
+    still = replace(first, network=narrow, peak_learning_rate=1e-12, average_decay=0.0)
+    network = run(tmp_path, replace(still, previous=first))
+    earlier = load_for_training(tmp_path / "previous" / MODEL)[0]
+    assert network.count_params() < earlier.count_params()
+    kernels, before = (np.asarray(net.get_layer("stem").kernel) for net in (network, earlier))
+    for kernel in np.moveaxis(kernels, -1, 0):
+        assert np.isclose(kernel[..., None], before, atol=1e-6).all(axis=(0, 1, 2)).sum() == 1
+
+
 def test_missing_first_weights_are_missed_before_the_first_run(tmp_path: Path) -> None:
     lacking = replace(TINY, seed=9, initial_weights=str(tmp_path / "none.npz"))
     config = replace(TINY, teachers=[TINY, lacking])

@@ -20,7 +20,7 @@ from fer_edge.models.networks.face_attributes import (  # noqa: E402
     main,
 )
 from fer_edge.models.networks.initial import load_initial_weights  # noqa: E402
-from fer_edge.models.networks.mobilenet import BLOCKS  # noqa: E402
+from fer_edge.models.networks.mobilenet import BLOCKS, HALVING, WIDTHS  # noqa: E402
 from fer_edge.models.networks.republished import read_tfjs, save_first_weights  # noqa: E402
 
 SIDE = 32
@@ -82,7 +82,7 @@ def source() -> dict[str, np.ndarray]:
     stem = rng.normal(0, 0.004, (3, 3, 3, 32))
     arrays = {"conv1/convolution/merged_input": stem, "conv1_bn/batchnorm_1/sub": np.ones(32)}
     last = 32
-    for index, width in enumerate([*(width for width, _ in BLOCKS), 1024], start=1):
+    for index, width in enumerate([*WIDTHS[1:], 1024], start=1):
         norm = f"conv_dw_{index}_bn/batchnorm_1"
         arrays[f"conv_dw_{index}/depthwise_kernel"] = rng.normal(0, 0.4, (3, 3, last, 1))
         arrays[f"{norm}/mul"] = rng.uniform(0.5, 1.5, last)
@@ -108,9 +108,10 @@ def pooled_by(source: dict[str, np.ndarray], enlarged: np.ndarray) -> np.ndarray
     edge[:, :SIDE, :SIDE] = colour
     x = ops.conv(edge, source["conv1/convolution/merged_input"], strides=2, padding="valid")
     x = ops.relu6(x + source["conv1_bn/batchnorm_1/sub"])
-    for index, (_, stride) in enumerate([*BLOCKS, (1024, 1)], start=1):
+    for index in range(1, BLOCKS + 1):
         norm = f"conv_dw_{index}_bn/batchnorm_1"
         kernel = source[f"conv_dw_{index}/depthwise_kernel"]
+        stride = 2 if index in HALVING else 1
         x = ops.depthwise_conv(x, kernel, strides=stride, padding="same")
         x = ops.relu6(x * source[f"{norm}/mul"] + source[f"{norm}/sub"])
         x = ops.conv(x, source[f"conv_pw_{index}/convolution/merged_input"])
