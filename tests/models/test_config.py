@@ -15,7 +15,7 @@ from ..conftest import REPOSITORY
 
 @pytest.mark.parametrize(
     "name",
-    ["expression.json", "expression_128.json", "finetune.json", "fit.json", "mobilenet.json"],
+    ["expression.json", "expression_64.json", "finetune.json", "fit.json", "mobilenet.json"],
 )
 def test_the_shipped_ones_read_back_as_they_are_written(name: str) -> None:
     config = read_config(REPOSITORY / "models" / name)

@@ -88,7 +88,7 @@ def test_both_models_are_half_precision_and_small_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["face_detector.onnx", "expression.onnx", "expression.keras", "expression_128.keras"]
+    "name", ["face_detector.onnx", "expression.onnx", "expression.keras", "expression_64.keras"]
 )
 def test_the_cards_name_the_very_files(name: str) -> None:
     card = (MODELS / name).with_suffix(".md").read_text()
@@ -126,7 +126,7 @@ def test_the_card_tells_the_true_accuracy_on_public_test(shared: Path) -> None:
     assert accuracy * 100 == pytest.approx(float(told[1]), abs=0.15)
 
 
-@pytest.mark.parametrize("name", ["expression", "expression_128"])
+@pytest.mark.parametrize("name", ["expression", "expression_64"])
 def test_the_configuration_is_the_one_that_trained_it(name: str) -> None:
     from fer_edge.models.config import read_config
     from fer_edge.models.keras_backend import import_keras
