@@ -16,7 +16,7 @@ import onnx_ir as ir
 
 from .editing import Array, add_constant, array_of, attribute, forget_shapes, replace
 
-# Pixels a side up to which whole rows as kernels cost next to nothing.
+# Kernels are as long as a side, and a longer one is no bargain.
 MAX_SIDE = 96
 MAX_CHANNELS = 3
 

@@ -1,7 +1,7 @@
 """MobileNet (Howard et al., arXiv 1704.04861), which looks at an enlarged face.
 
-Its depthwise convolutions are bound by memory on a CPU; at 160x160 pixels it is slower there
-than the residual network and more accurate, given the first weights of `face_attributes.py`.
+At 160x160 pixels it is slower than the residual network and more accurate, given the first
+weights of `face_attributes.py`; at 128x128, pruned (`pruning.py`), it is nearly as fast.
 """
 
 from __future__ import annotations
