@@ -193,7 +193,7 @@ def _with_pairs(model: Any, inputs: Sequence[Floats], percentile: float) -> Any:
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=[n.name for n in model.graph if _only_resizes(n)],
+            nodes_to_exclude=[n.name for n in model.graph if interpolates(n)],
             calibrate_method=method,
             extra_options={
                 "ActivationSymmetric": True,
@@ -204,10 +204,6 @@ def _with_pairs(model: Any, inputs: Sequence[Floats], percentile: float) -> Any:
             },
         )
         return ir.from_proto(onnx.load(target))
-
-
-def _only_resizes(node: Any) -> bool:
-    return node.op_type == "Conv" and interpolates(node)
 
 
 @contextmanager

@@ -134,10 +134,6 @@ class _Run:
             self.network = self._build()
         finally:
             keras.config.set_dtype_policy("float32")
-        if self.earlier is not None:
-            self._begin_with_earlier()
-        elif self.start is None and config.initial_weights:
-            load_initial_weights(self.network, config.initial_weights)
         self._compile()
         self.normalisations = Normalisations(self.network)
         self.teachers = None
@@ -153,11 +149,15 @@ class _Run:
             return copy_network(self.start)
         return build_network(self.config.architecture, self.classes, self.config.network)
 
-    def _begin_with_earlier(self) -> None:
-        if is_narrower(self.network, self.earlier):
-            take_pruned(self.network, self.earlier, self.training.images)
-        else:
-            take_weights(self.network, self.earlier)
+    def _begin(self) -> None:
+        """Give the network its first weights, where it shall not begin with its own."""
+        if self.earlier is not None:
+            if is_narrower(self.network, self.earlier):
+                take_pruned(self.network, self.earlier, self.training.images)
+            else:
+                take_weights(self.network, self.earlier)
+        elif self.start is None and self.config.initial_weights:
+            load_initial_weights(self.network, self.config.initial_weights)
 
     def _compile(self) -> None:
         config = self.config
@@ -172,6 +172,7 @@ class _Run:
         path = self.folder / CHECKPOINT
         state = load_checkpoint(path, self.config, self.faces)
         if state is None:
+            self._begin()
             return Progress()
         assign_all(self.network.weights, state.weights, path)
         assign_all(self.network.optimizer.variables, state.optimizer, path)

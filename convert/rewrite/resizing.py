@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from .editing import Array, add_constant, array_of, attribute, forget_shapes, replace
+from .editing import Array, add_constant, array_of, attribute, bypass, forget_shapes
 
 # Kernels are as long as a side, and a longer one is no bargain.
 MAX_SIDE = 96
@@ -36,14 +36,12 @@ def convolve_resizes(graph: Any) -> int:
         (height, width), (new_height, new_width) = sides
         channels = node.inputs[0].shape[1]
         # Channels join the batch: each is a picture by itself.
-        value = node.inputs[0]
-        if channels > 1:
-            value = _reshaped(graph, node, value, (-1, 1, height, width))
+        value = _reshaped(graph, node, node.inputs[0], (-1, 1, height, width))
         value = _across(graph, node, value, interpolation(width, new_width))
         value = _reshaped(graph, node, value, (-1, 1, new_width, height))
         value = _across(graph, node, value, interpolation(height, new_height))
-        target = np.array([-1, channels, new_height, new_width], np.int64)
-        replace(graph, node, "Reshape", [value, add_constant(graph, "resized_shape", target)])
+        value = _reshaped(graph, node, value, (-1, channels, new_height, new_width))
+        bypass(graph, node, value)
         turned += 1
     if turned:
         # Shape inference rounds float32 scales down: 48 pixels by 112 / 48 would be 111.
@@ -51,9 +49,11 @@ def convolve_resizes(graph: Any) -> int:
     return turned
 
 
-def interpolates(convolution: Any) -> bool:
-    """Whether a Conv is one of those above: weighted means over whole rows of one channel."""
-    taps = array_of(convolution.inputs[1])
+def interpolates(node: Any) -> bool:
+    """Whether a node is a Conv as those above: weighted means over whole rows of one channel."""
+    if node.op_type != "Conv":
+        return False
+    taps = array_of(node.inputs[1])
     return (
         taps is not None
         and taps.ndim == 4

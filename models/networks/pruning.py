@@ -26,8 +26,6 @@ FACES, BATCH = 1024, 64
 # Share of the mean variance added to each, since some channels are always zero, and what is
 # added in case all are.
 DAMPING, TINY = 1e-3, 1e-12
-# Keras' own, in its batch normalisation.
-EPSILON = 1e-3
 _FULL = ["stem", *(f"block{number}_pointwise" for number in range(1, BLOCKS + 1)), "logits"]
 
 
@@ -60,7 +58,11 @@ def take_pruned(network: Any, wider: Any, images: npt.NDArray[np.uint8]) -> None
     moments = _moments(wider, images[:: max(1, len(images) // FACES)][:FACES])
     for number, (before, after) in enumerate(pairwise(_FULL), start=1):
         count = network.get_layer(before).filters
-        _narrow(arrays, before, f"block{number}_depthwise", after, count, moments[number - 1])
+        mean, covariance = moments[number - 1]
+        weights = arrays[f"{after}/kernel"].reshape(len(mean), -1)
+        kept = most_useful(covariance, weights * _unit(wider, after), count)
+        _make_up(arrays, after, kept, mean, covariance)
+        _narrow(arrays, (before, f"block{number}_depthwise"), kept)
     assign_weights(network, arrays, "the wider network")
 
 
@@ -90,46 +92,53 @@ def most_useful(covariance: Doubles, weights: Doubles, count: int) -> npt.NDArra
     return np.flatnonzero(left)
 
 
-def _narrow(
+def _make_up(
     arrays: dict[str, Doubles],
-    before: str,
-    depthwise: str,
-    after: str,
-    count: int,
-    moments: Moments,
+    layer: str,
+    kept: npt.NDArray[np.intp],
+    mean: Doubles,
+    covariance: Doubles,
 ) -> None:
-    """Leave `count` channels between two convolutions, and let `after` make up for the rest."""
-    mean, covariance = moments
-    kernel = arrays[f"{after}/kernel"]
-    weights = kernel.reshape(kernel.shape[-2:])
-    damping = DAMPING * np.diag(covariance).mean() + TINY
-    covariance = covariance + damping * np.eye(len(covariance))
-    kept = most_useful(covariance, weights * _unit(arrays, after), count)
-    refitted = np.linalg.solve(covariance[np.ix_(kept, kept)], covariance[kept] @ weights)
-    moved = mean @ weights - mean[kept] @ refitted
-    arrays[f"{after}/kernel"] = refitted.reshape(*kernel.shape[:-2], *refitted.shape)
-    if f"{after}/bias" in arrays:
-        arrays[f"{after}/bias"] += moved
+    """Let a layer do with some of its inputs: least squares, and the mean of what is lost."""
+    kernel = arrays[f"{layer}/kernel"]
+    weights = kernel.reshape(len(mean), -1)
+    system = covariance[np.ix_(kept, kept)], covariance[kept] @ weights
+    refitted = np.asarray(np.linalg.solve(*system), np.float64)
+    lost = mean @ weights - mean[kept] @ refitted
+    arrays[f"{layer}/kernel"] = refitted.reshape(*kernel.shape[:-2], *refitted.shape)
+    if f"{layer}/bias" in arrays:
+        arrays[f"{layer}/bias"] += lost
     else:
-        arrays[f"{after}_norm/moving_mean"] -= moved
+        arrays[f"{layer}_norm/moving_mean"] -= lost
+
+
+def _narrow(
+    arrays: dict[str, Doubles], layers: tuple[str, str], kept: npt.NDArray[np.intp]
+) -> None:
+    """Leave some outputs of a convolution, and of the depthwise one behind it."""
+    convolution, depthwise = layers
     for name in arrays:
         layer = name.split("/")[0]
-        if layer in (before, f"{before}_norm", f"{depthwise}_norm"):
+        if layer in (convolution, f"{convolution}_norm", f"{depthwise}_norm"):
             arrays[name] = arrays[name][..., kept]
         elif layer == depthwise:
             arrays[name] = arrays[name][:, :, kept]
 
 
-def _unit(arrays: dict[str, Doubles], layer: str) -> Doubles | float:
+def _unit(network: Any, layer: str) -> Doubles | float:
     """What normalisation makes of each output of a layer."""
-    if f"{layer}_norm/gamma" not in arrays:
+    if layer == _FULL[-1]:
         return 1.0
-    variance = arrays[f"{layer}_norm/moving_variance"]
-    return arrays[f"{layer}_norm/gamma"] / np.sqrt(variance + EPSILON)
+    norm = network.get_layer(f"{layer}_norm")
+    gamma, variance = (
+        np.asarray(keras.ops.convert_to_numpy(variable), np.float64)
+        for variable in (norm.gamma, norm.moving_variance)
+    )
+    return gamma / np.sqrt(variance + norm.epsilon)
 
 
 def _moments(network: Any, images: npt.NDArray[np.uint8]) -> list[Moments]:
-    """Mean `(c,)` and covariance `(c, c)` of what each pointwise convolution and the head get."""
+    """Mean `(c,)` and damped covariance `(c, c)` of what pointwise convolutions and head get."""
     names = [f"block{number}_depthwise_relu" for number in range(1, BLOCKS + 1)]
     outputs = [network.get_layer(name).output for name in (*names, "pool")]
     probe = keras.Model(network.input, outputs)
@@ -145,6 +154,11 @@ def _moments(network: Any, images: npt.NDArray[np.uint8]) -> list[Moments]:
             products[index] += rows.T @ rows
     means = [total / count for total, count in zip(sums, counts, strict=True)]
     return [
-        (mean, product / count - np.outer(mean, mean))
+        (mean, _damped(product / count - np.outer(mean, mean)))
         for mean, product, count in zip(means, products, counts, strict=True)
     ]
+
+
+def _damped(covariance: Doubles) -> Doubles:
+    damping = DAMPING * np.diag(covariance).mean() + TINY
+    return covariance + damping * np.eye(len(covariance))
