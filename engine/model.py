@@ -12,9 +12,9 @@ import hashlib
 import json
 import mmap
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .errors import BadInput, InputNotFound
 
@@ -24,7 +24,9 @@ MAX_MODEL_BYTES = 2 << 30
 
 Kind = Literal["detector", "expression"]
 Colour = Literal["rgb", "bgr", "gray"]
-Resize = Literal["tf1_bilinear", "half_pixel_bilinear", "area"]
+Resize = Literal["tf1_bilinear", "half_pixel_bilinear", "area", "letterbox"]
+# The least side of an input whose size may be chosen: enough cells for any top-k.
+LEAST_SIDE = 128
 _CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}
 
 FER2013_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -41,9 +43,13 @@ class InputFacts:
         resize: `tf1_bilinear` samples at `dst * scale` without a half-pixel shift and
             ignores the aspect ratio (TensorFlow 1's ResizeBilinear);
             `half_pixel_bilinear` is the same with pixel centres aligned;
-            `area` averages when shrinking and is bilinear when enlarging.
+            `area` averages when shrinking and is bilinear when enlarging;
+            `letterbox` is `area` with the aspect ratio kept: the picture fills the input's
+            upper left corner as far as it goes, and the rest is black (0).
         mean, scale: a value a channel; the network sees `(pixel - mean) * scale`,
             with pixel in 0-255.
+        step: 0 for a network of this size only; else height and width may be any multiples
+            of `step` from `LEAST_SIDE` on, and the file leaves both axes open.
     """
 
     name: str
@@ -53,17 +59,38 @@ class InputFacts:
     resize: Resize
     mean: tuple[float, ...]
     scale: tuple[float, ...]
+    step: int = 0
 
     def __post_init__(self) -> None:
         channels = _CHANNELS.get(self.colour)
         if channels is None:
             raise BadInput(f"colour {self.colour!r} is not one of {', '.join(_CHANNELS)}")
-        if self.resize not in ("tf1_bilinear", "half_pixel_bilinear", "area"):
+        if self.resize not in get_args(Resize):
             raise BadInput(f"resize rule {self.resize!r} is unknown")
         if not (1 <= self.height <= 4096 and 1 <= self.width <= 4096):
             raise BadInput(f"input size {self.width}x{self.height} is outside 1-4096 pixels")
         if len(self.mean) != channels or len(self.scale) != channels:
             raise BadInput(f"{self.colour} input needs {channels} mean and scale values")
+        if self.step and (self.height % self.step or self.width % self.step):
+            raise BadInput(
+                f"input size {self.width}x{self.height} is not in steps of {self.step} pixels"
+            )
+
+    def of_size(self, width: int, height: int) -> InputFacts:
+        """The same input in another size.
+
+        Raises:
+            BadInput: a size that the network does not take.
+        """
+        if (width, height) == (self.width, self.height):
+            return self
+        if not self.step:
+            raise BadInput(
+                f"input size {width}x{height}: the network takes {self.width}x{self.height} only"
+            )
+        if min(width, height) < LEAST_SIDE:
+            raise BadInput(f"input size {width}x{height}: give sides of {LEAST_SIDE} or more")
+        return replace(self, width=width, height=height)
 
     @property
     def channels(self) -> int:
@@ -81,6 +108,11 @@ class DetectorFacts:
         scores_output: name of float32 `(1, k, classes)`, 0-1, without background.
         face_class: column of the scores that is a face.
         score_threshold, iou_threshold, max_detections: the graph's own for NMS.
+        default_score: what a face has to score unless asked otherwise, 0-1.
+        landmarks_output: name of float32 `(1, k, 5, 2)`, normalised (x, y), in the order of
+            `Detections.landmarks`; None without.
+        least_face, largest_face: side of a face in pixels of the input, from and up to which
+            the network finds it; 0 where it is not known.
     """
 
     boxes_output: str
@@ -89,6 +121,10 @@ class DetectorFacts:
     score_threshold: float
     iou_threshold: float
     max_detections: int
+    default_score: float = 0.5
+    landmarks_output: str | None = None
+    least_face: float = 0.0
+    largest_face: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,12 @@ def _coloured(image: Image, facts: InputFacts) -> Image:
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if facts.colour == "gray" else image  # type: ignore[return-value]
 
 
+def letterbox_size(width: int, height: int, facts: InputFacts) -> tuple[int, int]:
+    """(width, height) in a letterboxed input of what a frame of this size becomes there."""
+    scale = min(facts.width / width, facts.height / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def _resize(pixels: Pixels, facts: InputFacts, out: Pixels | None = None) -> Pixels:
     """`(height, width[, 3])`, 0-255, in the type and with the channels as they came.
 
@@ -151,8 +157,22 @@ def _resize(pixels: Pixels, facts: InputFacts, out: Pixels | None = None) -> Pix
         return cv2.warpAffine(  # type: ignore[return-value]
             pixels, scale, size, dst=out, flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
+    if facts.resize == "letterbox":
+        return _letterboxed(pixels, facts, out)
     how = cv2.INTER_AREA if _shrinks(pixels, facts) else cv2.INTER_LINEAR
     return cv2.resize(pixels, size, dst=out, interpolation=how)  # type: ignore[return-value]
+
+
+def _letterboxed(pixels: Pixels, facts: InputFacts, out: Pixels | None) -> Pixels:
+    height, width = pixels.shape[:2]
+    across, down = letterbox_size(width, height, facts)
+    how = cv2.INTER_AREA if across <= width else cv2.INTER_LINEAR
+    box = out
+    if box is None:
+        box = np.empty((facts.height, facts.width, *pixels.shape[2:]), pixels.dtype)
+    box[down:], box[:down, across:] = 0, 0
+    cv2.resize(pixels, (across, down), dst=box[:down, :across], interpolation=how)
+    return box
 
 
 def _shrinks(pixels: Image | Floats, facts: InputFacts) -> bool:

@@ -12,6 +12,7 @@ Image = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float32]
 Origin = Literal["detected", "tracked"]
+Points = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,14 @@ class Detections:
     Attributes:
         boxes: float32 `(n, 4)`, `(x, y, w, h)` in pixels of the frame, clipped to it.
         scores: float32 `(n,)`, 0-1.
+        landmarks: float32 `(n, 5, 2)`, `(x, y)` in pixels of the frame, which they may leave:
+            left eye as seen, right eye, nose, left and right corner of the mouth; None from a
+            detector that finds none.
     """
 
     boxes: Boxes
     scores: Floats
+    landmarks: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -54,12 +59,15 @@ class Track:
         box: `(x, y, w, h)` in pixels of the frame.
         score: of the last detection, 0-1.
         origin: whether this frame's box was detected or tracked.
+        landmarks: five `(x, y)` in pixels of the frame, in the order of `Detections`; empty
+            where the detector finds none.
     """
 
     id: int
     box: tuple[float, float, float, float]
     score: float
     origin: Origin
+    landmarks: Points = ()
 
 
 @dataclass(frozen=True)

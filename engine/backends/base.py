@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..model import ModelFacts
+from ..model import InputFacts, ModelFacts
 from ..preprocess import face_inputs, network_input
 from ..tracing import span
 from ..types import Boxes, Floats, Image
@@ -46,12 +46,17 @@ class Backend(ABC):
             float32 arrays by name, owned by the caller.
         """
 
-    def infer_frame(self, image: Image) -> dict[str, Floats]:
-        """Run a detector on a whole frame, BGR uint8 `(h, w, 3)`; returns as `infer` does.
+    def infer_frame(self, image: Image, see: InputFacts | None = None) -> dict[str, Floats]:
+        """Run a detector on a whole frame; returns as `infer` does.
 
         A backend that resizes or scales faster than `network_input` does so here.
+
+        Args:
+            image: BGR uint8 `(h, w, 3)`.
+            see: the model's input in another size, as `InputFacts.of_size` gives it; None for
+                the file's own size.
         """
-        facts = self.facts.input
+        facts = see or self.facts.input
         with span("preprocess"):
             pixels = network_input(image, facts)
         with span("detect"):

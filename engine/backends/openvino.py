@@ -50,8 +50,10 @@ class OpenVINOBackend(Backend):
         """Run the network once; see `Backend.infer`."""
         return self._of_arrays().infer(inputs)
 
-    def infer_frame(self, image: Image) -> dict[str, Floats]:
+    def infer_frame(self, image: Image, see: InputFacts | None = None) -> dict[str, Floats]:
         """Run a detector on a whole frame; see `Backend.infer_frame`."""
+        if see not in (None, self.facts.input):
+            return super().infer_frame(image, see)
         assert self._pixels is not None, "only open detectors see frames"
         with span("preprocess"):
             network_pixels(image, self.facts.input, self._frame)
