@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from fer_edge.engine.backends import open_backend
+from fer_edge.engine.backends.exact import Exact
 from fer_edge.engine.errors import BadInput, ParityError
 from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.sources.images import find_images
@@ -79,7 +80,7 @@ def check_parity(conversion: Conversion, path: Path, images: Path | None) -> Par
         ParityError: out of tolerance.
     """
     tolerance = TOLERANCES[conversion.facts.precision]
-    with open_backend(path, "onnxruntime") as backend:
+    with Exact(open_backend(path, "onnxruntime")) as backend:
         parity: Parity
         if conversion.facts.kind == "detector":
             pictures = parity_images(images)

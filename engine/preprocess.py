@@ -28,7 +28,7 @@ def network_input(image: Image, facts: InputFacts) -> Floats:
     Returns:
         float32 `(1, channels, height, width)`, `(pixel - mean) * scale`.
     """
-    return _normalise(_resize(_coloured(image, facts).astype(np.float32), facts)[None], facts)
+    return scaled(_resize(_coloured(image, facts).astype(np.float32), facts)[None], facts)
 
 
 def network_pixels(image: Image, facts: InputFacts, out: Image | None = None) -> Image:
@@ -68,7 +68,7 @@ def face_inputs(
     for face, box in zip(faces, boxes, strict=True):
         crop = _coloured(square_crop(image, box, crop_scale), facts)
         face[...] = _resized_face(crop, facts).reshape(face.shape)
-    return _normalise(faces, facts, out)
+    return scaled(faces, facts, out)
 
 
 def square_crop(image: Image, box: Floats, crop_scale: float) -> Image:
@@ -180,8 +180,18 @@ def _shrinks(pixels: Image | Floats, facts: InputFacts) -> bool:
     return facts.resize == "area" and width >= facts.width and height >= facts.height
 
 
-def _normalise(pixels: Floats, facts: InputFacts, out: Floats | None = None) -> Floats:
-    """`(n, h, w, c)` in BGR or gray, 0-255, to scaled `(n, c, h, w)` in the network's order."""
+def scaled(pixels: Image | Floats, facts: InputFacts, out: Floats | None = None) -> Floats:
+    """Scale pixels as a network wants them.
+
+    Args:
+        pixels: `(n, h, w, c)` in BGR or gray, 0-255.
+        facts: colour order, mean and scale.
+        out: float32 `(n, c, h, w)` to write to.
+
+    Returns:
+        float32 `(n, c, h, w)`, `(pixel - mean) * scale`, channels in the network's order;
+        `out` where it is given.
+    """
     n, height, width, channels = (*pixels.shape, 1)[:4]
     planar = np.empty((n, channels, height, width), np.float32) if out is None else out
     for channel in range(channels):
@@ -189,5 +199,6 @@ def _normalise(pixels: Floats, facts: InputFacts, out: Floats | None = None) -> 
         plane = pixels[..., source] if pixels.ndim == 4 else pixels
         scale = np.float32(facts.scale[channel])
         np.multiply(plane, scale, out=planar[:, channel])
-        planar[:, channel] -= np.float32(facts.mean[channel]) * scale
+        if facts.mean[channel]:
+            planar[:, channel] -= np.float32(facts.mean[channel]) * scale
     return planar

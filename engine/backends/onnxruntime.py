@@ -6,19 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 
 from ..errors import BadInput
-from ..model import ModelFacts, read_facts
-from ..types import Floats
+from ..model import InputFacts, ModelFacts, read_facts
+from ..preprocess import network_pixels, scaled
+from ..tracing import span
+from ..types import Floats, Image
 from .base import Backend
+from .sizes import BySize
 
 # The best first. Those that an installation lacks are left out.
 PROVIDERS = {"CUDAExecutionProvider": "CUDA", "CPUExecutionProvider": "CPU"}
 
 
 class ONNXRuntimeBackend(Backend):
-    """A model in an ONNX Runtime session, on the best provider that there is."""
+    """A model in an ONNX Runtime session, on the best provider that there is.
+
+    A session takes inputs of any size that the file leaves open: one made for a size was not
+    faster (CenterFace, 320x256).
+    """
 
     def __init__(self, session: Any, facts: ModelFacts) -> None:
         self.facts = facts
@@ -27,6 +35,8 @@ class ONNXRuntimeBackend(Backend):
         self.device = PROVIDERS[session.get_providers()[0]]
         self._session: Any = session
         self._names = [output.name for output in session.get_outputs()]
+        # Filled again and again.
+        self._memory = BySize(_Memory)
 
     @classmethod
     def open(cls, path: Path) -> ONNXRuntimeBackend:
@@ -46,9 +56,35 @@ class ONNXRuntimeBackend(Backend):
         outputs = self._session.run(self._names, dict(inputs))
         return dict(zip(self._names, outputs, strict=True))
 
+    def infer_frame(self, image: Image, see: InputFacts | None = None) -> dict[str, Floats]:
+        """Run a detector on a whole frame; see `Backend.infer_frame`.
+
+        The frame is resized as bytes, which takes a third of the time of floats.
+        """
+        facts = see or self.facts.input
+        memory = self._memory(facts)
+        with span("preprocess"):
+            scaled(network_pixels(image, facts, memory.pixels), facts, memory.planes)
+        with span("detect"):
+            return self.infer({facts.name: memory.planes})
+
     def close(self) -> None:
         """Give the model's memory back; may be called twice."""
         self._session = None
+        self._memory.clear()
+
+
+class _Memory:
+    """Room for a frame in an input's size.
+
+    Attributes:
+        pixels: uint8 `(height, width, channels)`.
+        planes: float32 `(1, channels, height, width)`.
+    """
+
+    def __init__(self, facts: InputFacts) -> None:
+        self.pixels: Image = np.empty((facts.height, facts.width, facts.channels), np.uint8)
+        self.planes: Floats = np.empty((1, facts.channels, facts.height, facts.width), np.float32)
 
 
 def _available() -> list[str]:

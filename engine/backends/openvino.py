@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +17,31 @@ from ..preprocess import face_inputs, network_pixels
 from ..tracing import span
 from ..types import Boxes, Floats, Image
 from .base import Backend
+from .sizes import BySize
 
 
 class OpenVINOBackend(Backend):
     """A model compiled for the CPU: bf16 where the processor multiplies it, fp32 otherwise.
 
     A detector is compiled to take frames as bytes: changing colour order, scaling and
-    transposing them is part of the network. Its arrays for `infer` need another compilation,
-    which comes when they do. Faces are small, and nothing is won with them.
+    transposing them is part of the network. Where its size may be chosen, it is compiled for
+    each size that is asked for; where not, when it is opened. Its arrays for `infer` need
+    another compilation, which comes when they do. Faces are small, and nothing is won with them.
     """
 
     def __init__(self, path: Path, facts: ModelFacts) -> None:
         self.facts = facts
         self.precision = "bf16" if has_bf16() else "fp32"
-        self._path = path
-        self._pixels: _Request | None = None
-        self._arrays: _Request | None = None
+        self._network = _Network(path, self.precision, keep=bool(facts.input.step))
+        self._frames = BySize(self._open_frames)
+        self._arrays = BySize(self._open_arrays)
         size = facts.input
         # Filled again and again.
-        self._frame = np.empty((size.height, size.width, size.channels), np.uint8)
         self._faces = np.empty((0, size.channels, size.height, size.width), np.float32)
-        if facts.detector:
-            self._pixels = _Request(path, self.precision, size)
-        else:
-            self._arrays = _Request(path, self.precision, None)
+        if facts.expression:
+            self._arrays(size)
+        elif not size.step:
+            self._frames(size)
 
     @classmethod
     def open(cls, path: Path) -> OpenVINOBackend:
@@ -48,17 +50,21 @@ class OpenVINOBackend(Backend):
 
     def infer(self, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
         """Run the network once; see `Backend.infer`."""
-        return self._of_arrays().infer(inputs)
+        facts = self.facts.input
+        if facts.step:
+            height, width = inputs[facts.name].shape[2:]
+            facts = facts.of_size(width, height)
+        return self._arrays(facts).infer(inputs)
 
     def infer_frame(self, image: Image, see: InputFacts | None = None) -> dict[str, Floats]:
         """Run a detector on a whole frame; see `Backend.infer_frame`."""
-        if see not in (None, self.facts.input):
-            return super().infer_frame(image, see)
-        assert self._pixels is not None, "only open detectors see frames"
+        assert self.facts.detector is not None, "only detectors see frames"
+        facts = see or self.facts.input
+        request, memory = self._frames(facts)
         with span("preprocess"):
-            network_pixels(image, self.facts.input, self._frame)
+            network_pixels(image, facts, memory)
         with span("detect"):
-            return self._pixels.infer_from(self._frame[None])
+            return request.infer_from(memory[None])
 
     def infer_faces(self, image: Image, boxes: Boxes) -> dict[str, Floats]:
         """Run an expression model on the faces of a frame; see `Backend.infer_faces`."""
@@ -70,16 +76,21 @@ class OpenVINOBackend(Backend):
             faces = self._faces[: len(boxes)]
             face_inputs(image, boxes, facts, expression.crop_scale, faces)
         with span("classify"):
-            return self._of_arrays().infer_from(faces)
+            return self._arrays(facts).infer_from(faces)
 
     def close(self) -> None:
         """Give the model's memory back; may be called twice."""
-        self._pixels = self._arrays = None
+        self._frames.clear()
+        self._arrays.clear()
+        self._network.close()
 
-    def _of_arrays(self) -> _Request:
-        if self._arrays is None:
-            self._arrays = _Request(self._path, self.precision, None)
-        return self._arrays
+    def _open_frames(self, facts: InputFacts) -> tuple[_Request, Image]:
+        """A request for frames of a size, and the memory it reads them from."""
+        memory = np.empty((facts.height, facts.width, facts.channels), np.uint8)
+        return _Request(self._network.compiled(facts, as_bytes=True)), memory
+
+    def _open_arrays(self, facts: InputFacts) -> _Request:
+        return _Request(self._network.compiled(facts, as_bytes=False))
 
 
 class _Request:
@@ -88,14 +99,10 @@ class _Request:
     Finding out what an input is takes OpenVINO a tenth of the time of a small network.
 
     Args:
-        path: of the ONNX file.
-        precision: `bf16` or `fp32`.
-        pixels: makes the network take uint8 `(n, h, w, c)` and scale it as these facts say;
-            None takes what the file says.
+        compiled: the network.
     """
 
-    def __init__(self, path: Path, precision: str, pixels: InputFacts | None) -> None:
-        compiled = _compiled(path, precision, pixels)
+    def __init__(self, compiled: Any) -> None:
         self._request = compiled.create_infer_request()
         self._names = [output.get_any_name() for output in compiled.outputs]
         self._bound: tuple[int, tuple[int, ...]] | None = None
@@ -121,17 +128,68 @@ class _Request:
         }
 
 
-def _compiled(path: Path, precision: str, pixels: InputFacts | None) -> Any:
-    """The network, compiled; see `_Request`."""
-    hint = {"bf16": openvino.Type.bf16, "fp32": openvino.Type.f32}[precision]
-    options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-    core = openvino.Core()
+class _Network:
+    """An ONNX file as read, to be compiled in one way or another.
+
+    Args:
+        path: of the file.
+        precision: `bf16` or `fp32`.
+        keep: whether more than one compilation is to be expected.
+
+    Raises:
+        BadInput: OpenVINO cannot read it.
+    """
+
+    def __init__(self, path: Path, precision: str, keep: bool) -> None:
+        hint = {"bf16": openvino.Type.bf16, "fp32": openvino.Type.f32}[precision]
+        self._options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        self._path = path
+        self._keep = keep
+        self._core: Any = openvino.Core()
+        self._model = self._read()
+
+    def compiled(self, facts: InputFacts, as_bytes: bool) -> Any:
+        """The network, compiled.
+
+        Args:
+            facts: the size, where the file leaves it open.
+            as_bytes: makes the network take uint8 `(n, h, w, c)` and scale it as the facts say,
+                in place of what the file says.
+
+        Raises:
+            BadInput: OpenVINO cannot compile it.
+        """
+        with _told_in_a_line(self._path):
+            # Both steps write to the model that they are given.
+            model = self._taken()
+            if facts.step:
+                model.reshape([1, facts.channels, facts.height, facts.width])
+            if as_bytes:
+                model = _with_scaling(model, facts)
+            return self._core.compile_model(model, "CPU", self._options)
+
+    def close(self) -> None:
+        """Give the weights back; may be called twice."""
+        self._model = self._core = None
+
+    def _taken(self) -> Any:
+        """The network, for the caller to change."""
+        model, self._model = self._model or self._read(), None
+        if self._keep:
+            self._model = model.clone()
+        return model
+
+    def _read(self) -> Any:
+        with _told_in_a_line(self._path):
+            return self._core.read_model(str(self._path))
+
+
+@contextmanager
+def _told_in_a_line(path: Path) -> Iterator[None]:
+    """Turn what OpenVINO raises, of many kinds with damaged files, into one line."""
     try:
-        model = core.read_model(str(path))
-        if pixels is not None:
-            model = _with_scaling(model, pixels)
-        return core.compile_model(model, "CPU", options)
-    except Exception as error:  # damaged files raise errors of many kinds
+        yield
+    except Exception as error:
         reason = str(error).strip().splitlines()[-1]
         raise BadInput(f"{path}: OpenVINO cannot load it ({reason})") from error
 

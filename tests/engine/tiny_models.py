@@ -35,8 +35,11 @@ def write_detector(path: Path, score: float = 0.9) -> Path:
 
 
 def write_mirror(path: Path, facts: ModelFacts) -> Path:
-    """A "detector" whose boxes are the very picture that it sees."""
-    shape: list[object] = [1, facts.input.channels, facts.input.height, facts.input.width]
+    """A "detector" whose boxes are the very picture that it sees; open axes where facts say so."""
+    size: list[object] = [facts.input.height, facts.input.width]
+    if facts.input.step:
+        size = ["height", "width"]
+    shape: list[object] = [1, facts.input.channels, *size]
     nodes = [
         helper.make_node("Mul", ["image", "one"], ["boxes"]),
         helper.make_node("ReduceMean", ["image"], ["scores"], axes=[2, 3], keepdims=0),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fer_edge.engine import backends
 from fer_edge.engine.backends import BACKENDS, FakeBackend, choose_backend, open_backend
+from fer_edge.engine.backends.exact import Exact
 from fer_edge.engine.engine_file import to_bytes
 from fer_edge.engine.errors import BackendUnavailable, BadInput, InputNotFound
 from fer_edge.engine.model import InputFacts
@@ -171,6 +172,44 @@ def test_whole_frames_are_seen_as_the_oracle_prepares_them(
         # Half a grey level of rounding, and bf16 keeps eight binary digits.
         np.testing.assert_allclose(seen, expected, atol=0.5 / 40 + 0.02)
         assert backend.infer_frame(frame)["boxes"] is not seen
+
+
+@installed
+@pytest.mark.parametrize("colour", ["rgb", "gray"])
+def test_frames_are_seen_in_every_size_that_is_asked_for(
+    name: str, colour: str, tmp_path: Path
+) -> None:
+    channels = 1 if colour == "gray" else 3
+    see = InputFacts(
+        "image", 160, 192, colour, "letterbox", (20.0,) * channels, (1 / 50,) * channels, 32
+    )
+    facts = detector_facts(input=see)
+    frame = np.random.default_rng(0).integers(0, 256, (99, 140, 3)).astype(np.uint8)
+    # Six sizes, more than a backend keeps, and back to the first.
+    sizes = [None, (192, 128), (128, 128), (256, 160), (160, 256), (320, 192), None, (192, 128)]
+    with open_backend(write_mirror(tmp_path / "m.onnx", facts), name) as backend:
+        for size in sizes:
+            asked = see.of_size(*size) if size else None
+            expected = network_input(frame, asked or see)
+            seen = backend.infer_frame(frame, asked)["boxes"]
+            assert seen.shape == expected.shape
+            np.testing.assert_allclose(seen, expected, atol=0.5 / 50 + 0.02)
+            np.testing.assert_allclose(
+                backend.infer({"image": expected})["boxes"], expected, atol=0.02
+            )
+            assert backend.infer_frame(frame, asked)["boxes"] is not seen
+
+
+@installed
+def test_exact_sees_frames_as_the_oracle_to_the_last_digit(name: str, tmp_path: Path) -> None:
+    facts = detector_facts(input=InputFacts("image", 32, 32, "bgr", "area", (9.0,) * 3, (1.0,) * 3))
+    frame = np.random.default_rng(0).integers(0, 256, (99, 140, 3)).astype(np.uint8)
+    backend = open_backend(write_mirror(tmp_path / "m.onnx", facts), name)
+    with Exact(backend) as exact:
+        expected = backend.infer({"image": network_input(frame, facts.input)})["boxes"]
+        np.testing.assert_array_equal(exact.infer_frame(frame)["boxes"], expected)
+    with pytest.raises(BackendUnavailable):
+        Exact.open(tmp_path / "m.onnx")
 
 
 @installed
