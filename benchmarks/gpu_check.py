@@ -127,7 +127,7 @@ def run_apart(check: Any, args: argparse.Namespace, limit_s: float) -> dict[str,
     words += ["--short"] if args.short else []
     answer = args.work / f"{check.name}.json"
     # What the runtime keeps for its user, it keeps here.
-    environment = {**os.environ, "XDG_CACHE_HOME": str(args.work / "cache")}
+    environment = {**os.environ, "FER_EDGE_CACHE": str(args.work / "cache")}
     # In a session of its own, so that what it started can be ended with it.
     process = subprocess.Popen(
         words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

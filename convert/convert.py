@@ -12,6 +12,7 @@ from fer_edge.engine.backends.exact import Exact
 from fer_edge.engine.errors import BadInput, ParityError
 from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.sources.images import find_images
+from fer_edge.engine.tolerances import TOLERANCES
 
 from .calibration import calibration_inputs
 from .conversion import Conversion, Options, Step, write
@@ -20,7 +21,7 @@ from .expression import convert_expression
 from .facts import read_labels
 from .images import parity_faces, parity_images
 from .inspect import Kind
-from .parity import TOLERANCES, Parity, compare_detectors, compare_expressions
+from .parity import Parity, compare_detectors, compare_expressions
 from .quantise import quantised
 from .report import make_step, print_table, write_json
 

@@ -17,40 +17,13 @@ from fer_edge.engine.detector import ANY_ASPECT, Detector
 from fer_edge.engine.errors import ParityError
 from fer_edge.engine.geometry import iou_matrix, xywh_from_normalised_corners
 from fer_edge.engine.preprocess import network_input
+from fer_edge.engine.tolerances import Tolerance
 from fer_edge.engine.types import Boxes, Floats, Image
 
 from .frozen_ssd import OUTPUTS, FrozenSSD, Runner, corners_by_row, open_session
 
 # Probabilities that differ by less between faces say nothing about a conversion.
 LEAST_SPREAD = 0.01
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far a converted model may be off.
-
-    Attributes:
-        least_score: detections of at least this score must be found again.
-        iou: least overlap of a detection with its original.
-        score: largest difference of a detection's score, and of any survivor's.
-        probability: largest difference of a probability.
-        agreement: least share of equal most probable classes.
-    """
-
-    least_score: float
-    iou: float
-    score: float
-    probability: float
-    agreement: float
-
-
-# Under fp16 two anchors of nearly equal score may change places in suppression: the
-# face stays, its box becomes the neighbour's.
-TOLERANCES = {
-    "fp32": Tolerance(0.3, iou=0.99, score=0.01, probability=1e-4, agreement=1.0),
-    "fp16": Tolerance(0.3, iou=0.90, score=0.03, probability=0.02, agreement=0.99),
-    "int8": Tolerance(0.5, iou=0.90, score=0.15, probability=0.25, agreement=0.99),
-}
 
 
 @dataclass(frozen=True)

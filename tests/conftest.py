@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,17 @@ settings.register_profile(
     "fer-edge", deadline=None, max_examples=50, derandomize=bool(os.environ.get("CI"))
 )
 settings.load_profile("fer-edge")
+
+
+def pytest_configure() -> None:
+    """Keep to the plain plans, and out of the user's cache; other processes do so too."""
+    os.environ["FER_EDGE_MEASURE"] = "never"
+    os.environ["FER_EDGE_CACHE"] = tempfile.mkdtemp(prefix="fer-edge-tests-")
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(os.environ["FER_EDGE_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

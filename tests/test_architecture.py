@@ -22,7 +22,7 @@ MAY_IMPORT = {
 # Inside the engine: a module may only import from layers below its own.
 LAYERS = [
     {"errors"},
-    {"types", "model", "timing", "outputs", "redaction", "signals"},
+    {"types", "model", "timing", "outputs", "redaction", "signals", "tolerances", "folders"},
     {"engine_file", "tracing"},
     {"gray"},
     {"geometry", "preprocess", "draw", "progress", "scheduler", "smoothing", "cuts"},

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from ..cuda.gpu import GPU
 from ..errors import OutputNotWritable
+from ..folders import cache_folder
 from .options import EngineOptions
 
-FOLDER_NAME = "fer-edge"
 # Of the builder in this package: raise it when the same choices make other engines.
 RECIPE = 1
 _SHOWN_DIGITS = 12
@@ -47,14 +47,6 @@ class CacheKey:
         values = {"recipe": RECIPE, **asdict(self)}
         text = json.dumps(values, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def cache_folder() -> Path:
-    """Where the user's engines are kept, by the XDG rules; it need not exist."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # A relative path there is invalid and to be ignored.
-    root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
-    return root / FOLDER_NAME
 
 
 def cached_path(onnx: Path, key: CacheKey) -> Path:
@@ -108,7 +100,7 @@ def own_folder(folder: Path) -> None:
     if found.st_uid != os.getuid():
         raise OutputNotWritable(
             f"{folder}: belongs to another user, and engines are code: name a cache of your own "
-            "in XDG_CACHE_HOME"
+            "in FER_EDGE_CACHE"
         )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise OutputNotWritable(

@@ -80,7 +80,7 @@ def test_auto_takes_it_for_an_engine(driver: Driver, onnx: Path, tmp_path: Path)
 def test_auto_takes_it_for_an_onnx_file_only_where_all_is_there(
     onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("FER_EDGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(gpu_module, "present_gpu", lambda: THIS_GPU)
     assert choose_backend("auto", onnx) != "tensorrt"
     key = CacheKey(sha256_of(onnx), VERSION, THIS_GPU, "fp32", EngineOptions("tensorrt"))

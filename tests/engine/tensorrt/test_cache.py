@@ -11,7 +11,7 @@ import pytest
 from fer_edge.engine.cuda.gpu import GPU
 from fer_edge.engine.errors import OutputNotWritable
 from fer_edge.engine.tensorrt import cache
-from fer_edge.engine.tensorrt.cache import CacheKey, cache_folder, cached_path, has_engine_of, keep
+from fer_edge.engine.tensorrt.cache import CacheKey, cached_path, has_engine_of, keep
 from fer_edge.engine.tensorrt.options import EngineOptions
 
 KEY = CacheKey(
@@ -22,7 +22,7 @@ ONNX = Path("models/face.onnx")
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("FER_EDGE_CACHE", str(tmp_path / "cache"))
     return tmp_path
 
 
@@ -53,16 +53,6 @@ def test_whatever_changes_the_bytes_changes_the_name(monkeypatch: pytest.MonkeyP
     before = KEY.digest()
     monkeypatch.setattr(cache, "RECIPE", 0)
     assert KEY.digest() != before
-
-
-def test_the_folder_is_where_the_user_keeps_caches(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert cache_folder() == home / "cache" / "fer-edge"
-    monkeypatch.setenv("HOME", str(home))
-    for word in ("", "relative/path"):
-        monkeypatch.setenv("XDG_CACHE_HOME", word)
-        assert cache_folder() == home / ".cache" / "fer-edge"
 
 
 def test_only_the_user_can_read_what_is_kept() -> None:

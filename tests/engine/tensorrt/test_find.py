@@ -29,7 +29,7 @@ HERE = GPU("RTX 3060", "8.6", "580.65.06")
 @pytest.fixture(autouse=True)
 def builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was built. "For the GPU at hand" becomes its name, since there is none."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("FER_EDGE_CACHE", str(tmp_path / "cache"))
     made: list[str] = []
     really = find.engine_bytes
 
