@@ -88,7 +88,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_engine(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--detector", type=Path, metavar="ONNX", help="default: the shipped one")
+    group.add_argument(
+        "--detector", default="ssd", metavar="NAME|FILE", help="default: ssd, the published one"
+    )
     group.add_argument("--expression", type=Path, metavar="ONNX", help="default: the shipped one")
     group.add_argument("--backend", default="auto", help="as for fer-run")
     group.add_argument(

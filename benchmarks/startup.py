@@ -23,6 +23,7 @@ import numpy as np
 
 from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.errors import SourceFailed
+from fer_edge.engine.input_size import FaceSize
 from fer_edge.engine.types import Image
 
 from .records import Startup
@@ -58,6 +59,7 @@ def measure_startup(config: PipelineConfig, frames: list[Image], run_frames: int
         np.save(Path(folder, "frames.npy"), np.stack(frames))
         options = {"frames": str(Path(folder, "frames.npy")), "run": run_frames}
         plain = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(config).items()}
+        plain["min_face"] = str(config.min_face)
         path = Path(folder, "options.json")
         path.write_text(json.dumps({**options, "config": plain}))
         runs = [_start(path) for _ in range(SAMPLES)]
@@ -96,8 +98,14 @@ def _run(options: dict[str, Any]) -> Once:
     from .scene import Loop
 
     raw = options["config"]
-    paths = {key: Path(raw[key]) for key in ("detector", "expression") if raw[key]}
-    config = PipelineConfig(**{**raw, **paths})
+    config = PipelineConfig(
+        **{
+            **raw,
+            "expression": Path(raw["expression"]) if raw["expression"] else None,
+            "min_face": FaceSize.parse(raw["min_face"]),
+            "detect_size": tuple(raw["detect_size"]) if raw["detect_size"] else None,
+        }
+    )
     before = perf_counter()
     frames = np.load(options["frames"])
     reading = perf_counter() - before

@@ -14,11 +14,11 @@ from typing import Any
 
 from fer_edge.engine.backends import Backend, choose_backend, open_backend
 from fer_edge.engine.config import PipelineConfig, shipped_weights
-from fer_edge.engine.detector import Detector, FindFaces
+from fer_edge.engine.detector import FindFaces
 from fer_edge.engine.errors import BackendUnavailable, BadInput
-from fer_edge.engine.haar import HaarDetector
 from fer_edge.engine.model import read_facts
 from fer_edge.engine.sources.base import Reader
+from fer_edge.engine.stages import detector_of
 
 from .breakdown import break_down
 from .ceilings import measure_ceilings
@@ -127,13 +127,11 @@ class _Session:
         self._detector: FindFaces
         self.notes: list[str] = []
         config = options.config
-        if config.haar:
-            self._detector = HaarDetector()
-        else:
+        if config.detector_path is not None:
             backend = open_backend(config.detector_path, config.backend)
             self._backend = opened.enter_context(backend)
-            self._detector = Detector(backend, config.min_score)
             self._check_precision(backend.precision)
+        self._detector = detector_of(self._backend, config)
         self._portraits = self._find_portraits()
         self._old: Program2019 | None = None
         if options.baseline and options.graph is not None:
@@ -161,7 +159,7 @@ class _Session:
         options = self._options
         if "stages" not in options.workloads:
             return
-        if options.config.haar:
+        if options.config.detector_path is None:
             raise BadInput("stages are those of the network: leave --detector haar out")
         for (width, height), faces in product(options.sizes, options.faces):
             scene = held(options.source) if options.source else self._scene(faces, width, height)
@@ -286,12 +284,13 @@ def _estimate(
 ) -> tuple[Ceilings | None, Estimate | None]:
     if not options.estimate:
         return None, None
-    if options.config.haar or not cases:
+    path = options.config.detector_path
+    if path is None or not cases:
         raise BadInput("--estimate needs a network and the workload detect or express")
     progress("measuring the ceilings of this machine")
     ceilings = measure_ceilings()
     precision = cases[0].case.precision
-    works = {"detect": (count_work(options.config.detector_path, precision), precision)}
+    works = {"detect": (count_work(path, precision), precision)}
     if any(result.case.workload == "express" for result in cases):
         works["classify"] = (count_work(options.config.expression_path, precision), precision)
     return ceilings, estimate(works, cases, ceilings)

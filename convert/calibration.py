@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_edge.engine.backends import open_backend
-from fer_edge.engine.config import DETECTOR_FILE, PipelineConfig, shipped_weights
-from fer_edge.engine.detector import Detector
+from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import ModelFacts
 from fer_edge.engine.preprocess import face_inputs, network_input
 from fer_edge.engine.sources import open_source
+from fer_edge.engine.stages import open_stages
 from fer_edge.engine.types import Floats, Image
 
 MAX_FRAMES = 384
@@ -57,12 +56,11 @@ def _faces(frames: list[Image], facts: ModelFacts) -> list[Floats]:
     expression, see = facts.expression, facts.input
     assert expression is not None
     faces: list[Floats] = []
-    with open_backend(shipped_weights(DETECTOR_FILE)) as backend:
-        detector = Detector(backend, PipelineConfig.min_score)
+    with open_stages(PipelineConfig(classify=False)) as stages:
         for frame in frames:
             if max(frame.shape[:2]) <= FACE_SIDES * max(see.height, see.width):
                 faces.append(network_input(frame, see))
                 continue
-            found = face_inputs(frame, detector(frame).boxes, see, expression.crop_scale)
+            found = face_inputs(frame, stages.detector(frame).boxes, see, expression.crop_scale)
             faces += list(np.split(found, len(found))) if len(found) else []
     return faces[:MAX_FRAMES]

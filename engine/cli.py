@@ -54,9 +54,10 @@ def build_parser() -> argparse.ArgumentParser:
     models = parser.add_argument_group("models")
     models.add_argument(
         "--detector",
-        type=Path,
-        metavar="MODEL",
-        help="default: the shipped one; haar: OpenCV's cascade, without scores",
+        default="default",
+        metavar="NAME|FILE",
+        help="default, lite (quicker, misses more), ssd (the published one), haar (OpenCV's "
+        "cascade, without scores), none (the whole picture is the face), or a file of fer-convert",
     )
     models.add_argument("--expression", type=Path, metavar="MODEL", help="default: the shipped one")
     models.add_argument("--no-expression", action="store_true", help="find faces only")
@@ -106,7 +107,19 @@ def build_parser() -> argparse.ArgumentParser:
         help="time constant of the expressions in seconds, 0 for none (default: 0.3)",
     )
     how.add_argument(
-        "--min-score", type=float, default=0.5, metavar="S", help="of a face, 0-1 (default: 0.5)"
+        "--min-score", type=float, metavar="S", help="of a face, 0-1 (default: the detector's own)"
+    )
+    how.add_argument(
+        "--min-face",
+        default="5%",
+        metavar="SIZE",
+        help="how small a face must be found: pixels, or percent of the frame's height; smaller "
+        "takes longer (default: 5%%)",
+    )
+    how.add_argument(
+        "--detect-size",
+        metavar="WxH",
+        help="size of the detector's input in place of that, in steps of 32 (320x256)",
     )
 
     out = parser.add_argument_group("results")

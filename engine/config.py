@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .errors import BadInput, InputNotFound
 from .expressions import Expressions
+from .input_size import SMALLEST_FACE, FaceSize, InputSizes
 from .scheduler import Interval, Schedule
 from .smoothing import ExpressionSmoother
 from .sources import Delivery
@@ -15,10 +16,16 @@ from .tracking import FOLLOWERS, MAX_AGE_S
 
 # The shipped weights are data of another part of the package, found by name.
 WEIGHTS_PACKAGE = "fer_edge.models"
-DETECTOR_FILE = "face_detector.onnx"
 EXPRESSION_FILE = "expression.onnx"
-# In place of a detector's file: OpenCV's cascade.
-HAAR = Path("haar")
+# The published detector, with which the published claims are verified.
+DETECTOR_FILE = "face_detector.onnx"
+# The shipped detectors by name, and two that are no network.
+DETECTOR_FILES = {
+    "default": DETECTOR_FILE,
+    "ssd": DETECTOR_FILE,
+}
+HAAR, WHOLE_PICTURE = "haar", "none"
+DETECTORS = (*DETECTOR_FILES, HAAR, WHOLE_PICTURE)
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,8 @@ class PipelineConfig:
     """Options of a pipeline.
 
     Attributes:
-        detector: a converted detector; None for the shipped one, `HAAR` for OpenCV's cascade.
+        detector: a name of `DETECTORS`, or the path of a converted detector. `haar` is OpenCV's
+            cascade, and `none` takes the whole picture as the face.
         expression: a converted expression model; None for the shipped one.
         classify: whether faces are classified at all.
         backend: a name of `backends.BACKENDS`, or `auto`.
@@ -40,14 +48,17 @@ class PipelineConfig:
         max_age_s: how long a face that is out of view keeps its id, in seconds.
         smooth_s: time constant of the expressions' smoothing in seconds; 0 for none. Stills
             are never smoothed.
-        min_score: least score of a detected face, 0-1.
+        min_score: least score of a detected face, 0-1; None for what the detector's file says.
+        min_face: how small a face has to be found; the size of a detector's input follows from
+            it, where the file leaves that open.
+        detect_size: (width, height) of the detector's input in place of that; None to derive it.
         delivery: see `sources.open_source`.
 
     Raises:
         BadInput: a value outside its range.
     """
 
-    detector: Path | None = None
+    detector: str | Path = "default"
     expression: Path | None = None
     classify: bool = True
     backend: str = "auto"
@@ -57,7 +68,9 @@ class PipelineConfig:
     tracker: str = "kcf"
     max_age_s: float = MAX_AGE_S
     smooth_s: float = 0.3
-    min_score: float = 0.5
+    min_score: float | None = None
+    min_face: FaceSize = SMALLEST_FACE
+    detect_size: tuple[int, int] | None = None
     delivery: Delivery = "auto"
 
     def __post_init__(self) -> None:
@@ -65,7 +78,7 @@ class PipelineConfig:
         Expressions((), ExpressionSmoother(self.smooth_s), self.classify_every)
         if not self.max_age_s >= 0:
             raise BadInput(f"maximum age {self.max_age_s:g} s: give 0 or more seconds")
-        if not 0 <= self.min_score <= 1:
+        if self.min_score is not None and not 0 <= self.min_score <= 1:
             raise BadInput(f"minimum score {self.min_score:g} is outside 0-1")
         if self.tracker not in FOLLOWERS:
             raise BadInput(f"no tracker {self.tracker!r}; there are {', '.join(FOLLOWERS)}")
@@ -76,9 +89,27 @@ class PipelineConfig:
         return self.detector == HAAR
 
     @property
-    def detector_path(self) -> Path:
-        """The detector to load."""
-        return self.detector or shipped_weights(DETECTOR_FILE)
+    def detector_path(self) -> Path | None:
+        """The detector to load; None for one that is no network.
+
+        Raises:
+            InputNotFound: the installation is incomplete.
+        """
+        if self.detector in (HAAR, WHOLE_PICTURE):
+            return None
+        if self.detector in DETECTOR_FILES:
+            return shipped_weights(DETECTOR_FILES[str(self.detector)])
+        return Path(self.detector)
+
+    @property
+    def sizes(self) -> InputSizes:
+        """Chooses the detector's input for a frame."""
+        return InputSizes(self.min_face, self.detect_size)
+
+    @property
+    def follower(self) -> str:
+        """The tracker to use: there is nothing to follow in a picture that is all face."""
+        return "none" if self.detector == WHOLE_PICTURE else self.tracker
 
     @property
     def expression_path(self) -> Path:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from .backends.base import Backend
 from .errors import BadInput
-from .geometry import xywh_from_normalised_corners
-from .model import DetectorFacts
+from .geometry import clipped, xywh_from_corners
+from .input_size import InputSizes
+from .model import DetectorFacts, InputFacts
+from .preprocess import seen_extent
 from .tracing import span
-from .types import Boxes, Detections, Floats, Image
+from .types import Detections, Floats, Image
 
 # Width over height of a face's box, from a turned profile to a head on its side. Anchors
 # of wide aspect fire on close-up faces too, with boxes that overlap the true one too
@@ -25,7 +28,7 @@ FindFaces = Callable[[Image], Detections]
 
 
 class Detector:
-    """Finds faces with a converted SSD.
+    """Finds faces with a converted detector.
 
     Args:
         backend: an open model of kind `detector`.
@@ -33,6 +36,7 @@ class Detector:
         label: the class to find; None for the model's face class.
         aspect: least and largest width over height; other boxes are left out before
             suppression.
+        sizes: chooses the sizes of the input, of a network that leaves them open.
 
     Raises:
         BadInput: the model is no detector.
@@ -44,6 +48,7 @@ class Detector:
         min_score: float = 0.0,
         label: str | None = None,
         aspect: tuple[float, float] = FACE_ASPECT,
+        sizes: InputSizes | None = None,
     ) -> None:
         if backend.facts.detector is None:
             raise BadInput(
@@ -55,32 +60,65 @@ class Detector:
         self._column = self._facts.face_class if label is None else labels.index(label)
         self._aspect = aspect
         self._min_score = max(min_score, self._facts.score_threshold)
+        self._sizes = sizes or InputSizes()
 
     def __call__(self, image: Image) -> Detections:
         """Find the faces of a BGR uint8 frame `(h, w, 3)`."""
-        outputs = self._outputs(image)
+        height, width = image.shape[:2]
+        inputs = self._sizes.of(width, height, self._backend.facts.input, self._facts)
+        seen = [(self._outputs(image, see), see) for see in inputs]
         with span("NMS"):
-            return self._detections(outputs, image)
+            found = [self._likely(outputs, see, width, height) for outputs, see in seen]
+            return suppress(_joined(found), self._facts, width, height)
 
-    def _detections(self, outputs: Mapping[str, Floats], image: Image) -> Detections:
+    def _likely(
+        self, outputs: Mapping[str, Floats], see: InputFacts, width: int, height: int
+    ) -> Detections:
+        """What may be a face in one answer of the network, in pixels of the frame."""
         corners = outputs[self._facts.boxes_output][0]
         scores = outputs[self._facts.scores_output][0, :, self._column]
         likely = scores > self._min_score
-        height, width = image.shape[:2]
-        boxes = xywh_from_normalised_corners(corners[likely], width, height)
+        extent = seen_extent(width, height, see)
+        boxes = xywh_from_corners(corners[likely], *extent)
         least, largest = self._aspect
         shaped = (boxes[:, 2] >= least * boxes[:, 3]) & (boxes[:, 2] <= largest * boxes[:, 3])
-        return suppress(boxes[shaped], scores[likely][shaped], self._facts)
+        landmarks = None
+        if self._facts.landmarks_output is not None:
+            points = outputs[self._facts.landmarks_output][0][likely][shaped]
+            landmarks = points * np.asarray(extent, np.float32)
+        return Detections(boxes[shaped], scores[likely][shaped], landmarks)
 
-    def _outputs(self, image: Image) -> dict[str, Floats]:
-        """The network's answer to a frame."""
-        return self._backend.infer_frame(image)
+    def _outputs(self, image: Image, see: InputFacts) -> dict[str, Floats]:
+        """The network's answer to a frame, seen in one size."""
+        return self._backend.infer_frame(image, see)
 
 
-def suppress(boxes: Boxes, scores: Floats, facts: DetectorFacts) -> Detections:
-    """Greedy non-maximum suppression of boxes `(n, 4)`, best first, empty ones left out."""
-    solid = boxes[:, 2:].min(axis=1, initial=np.inf) > 0
-    boxes, scores = boxes[solid], scores[solid]
-    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), 0.0, facts.iou_threshold)
-    chosen = np.asarray(kept, int).ravel()[: facts.max_detections]
-    return Detections(boxes[chosen], scores[chosen])
+def _joined(found: Sequence[Detections]) -> Detections:
+    if len(found) == 1:
+        return found[0]
+    points = [part.landmarks for part in found if part.landmarks is not None]
+    return Detections(
+        np.concatenate([part.boxes for part in found]),
+        np.concatenate([part.scores for part in found]),
+        np.concatenate(points) if points else None,
+    )
+
+
+def suppress(found: Detections, facts: DetectorFacts, width: int, height: int) -> Detections:
+    """Greedy non-maximum suppression, best first; then clipped to the frame.
+
+    In this order, as in TensorFlow's Object Detection API: the parts of two boxes that are in
+    the frame may overlap by more than the boxes do.
+
+    Args:
+        found: boxes may stick out of the frame.
+        facts: thresholds.
+        width, height: of the frame; boxes of which nothing is in it are left out.
+    """
+    inside = clipped(found.boxes, width, height)
+    solid = np.flatnonzero(inside[:, 2:].min(axis=1, initial=np.inf) > 0)
+    kept = cv2.dnn.NMSBoxes(
+        found.boxes[solid].tolist(), found.scores[solid].tolist(), 0.0, facts.iou_threshold
+    )
+    chosen = solid[np.asarray(kept, int).ravel()[: facts.max_detections]]
+    return replace(found, boxes=inside).take(chosen)

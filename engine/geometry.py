@@ -7,14 +7,33 @@ import numpy as np
 from .types import Boxes, Floats
 
 
-def xywh_from_normalised_corners(corners: Floats, width: int, height: int) -> Boxes:
-    """Turn `(n, 4)` (ymin, xmin, ymax, xmax) in 0-1 into boxes clipped to the frame.
+def xywh_from_corners(corners: Floats, across: float, down: float) -> Boxes:
+    """Turn `(n, 4)` (ymin, xmin, ymax, xmax) into boxes.
 
-    Clipping happens before suppression, as in TensorFlow's object detection API.
+    Args:
+        corners: in parts of the network's input, 0-1, or beyond it.
+        across, down: pixels of the frame that the input's width and height stand for.
+
+    Returns:
+        float32 `(n, 4)`, never of negative size; they may stick out of the frame.
     """
-    y0, x0, y1, x1 = np.clip(corners, 0.0, 1.0).T
-    boxes = np.stack([x0 * width, y0 * height, (x1 - x0) * width, (y1 - y0) * height], axis=1)
-    return np.maximum(boxes, 0.0).astype(np.float32)
+    y0, x0, y1, x1 = np.asarray(corners, np.float64).T
+    boxes = np.stack([x0 * across, y0 * down, (x1 - x0) * across, (y1 - y0) * down], axis=1)
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], 0.0)
+    return boxes.astype(np.float32)
+
+
+def clipped(boxes: Boxes, width: int, height: int) -> Boxes:
+    """The parts of boxes `(n, 4)` that are in a frame; without area where nothing is."""
+    ends = np.array([width, height], np.float64)
+    first = np.clip(boxes[:, :2].astype(np.float64), 0, ends)
+    last = np.clip(boxes[:, :2].astype(np.float64) + boxes[:, 2:], 0, ends)
+    return np.concatenate([first, last - first], axis=1).astype(np.float32)
+
+
+def xywh_from_normalised_corners(corners: Floats, width: int, height: int) -> Boxes:
+    """Turn `(n, 4)` (ymin, xmin, ymax, xmax) in 0-1 into boxes clipped to the frame."""
+    return clipped(xywh_from_corners(corners, width, height), width, height)
 
 
 def iou_matrix(a: Boxes, b: Boxes) -> Floats:

@@ -123,7 +123,7 @@ class Pipeline:
         return cls(
             feed,
             stages.detector,
-            open_tracker(config.tracker, config.max_age_s, stages.followers),
+            open_tracker(config.follower, config.max_age_s, stages.followers),
             Schedule(config.detect_every),
             stages.classifier,
             models,

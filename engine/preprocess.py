@@ -142,6 +142,17 @@ def letterbox_size(width: int, height: int, facts: InputFacts) -> tuple[int, int
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def seen_extent(width: int, height: int, facts: InputFacts) -> tuple[float, float]:
+    """Pixels of a frame of this size that an input's whole width and height stand for.
+
+    Normalised coordinates of a network's answer times these are pixels of the frame.
+    """
+    if facts.resize != "letterbox":
+        return width, height
+    across, down = letterbox_size(width, height, facts)
+    return facts.width * width / across, facts.height * height / down
+
+
 def _resize(pixels: Pixels, facts: InputFacts, out: Pixels | None = None) -> Pixels:
     """`(height, width[, 3])`, 0-255, in the type and with the channels as they came.
 

@@ -10,6 +10,7 @@ from functools import partial
 
 from .config import PipelineConfig
 from .errors import BadInput, SourceFailed
+from .input_size import FaceSize, parse_size
 from .pipeline import Pipeline
 from .progress import Progress, open_progress
 from .scheduler import Interval
@@ -126,6 +127,8 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         max_age_s=args.max_age,
         smooth_s=args.smooth,
         min_score=args.min_score,
+        min_face=FaceSize.parse(args.min_face),
+        detect_size=parse_size(args.detect_size) if args.detect_size else None,
         delivery=delivery,  # type: ignore[arg-type]
     )
 

@@ -21,6 +21,7 @@ from .haar import HaarDetector
 from .sources import Feed
 from .sources.base import LosslessFeed
 from .tracking import FOLLOWERS, Followers
+from .whole_picture import whole_picture
 
 
 def _as_it_is(feed: Feed) -> Feed:
@@ -41,6 +42,7 @@ class Stages:
         feeding: makes the feed to iterate over out of the one that has the frames, which it
             then owns.
         followers: make what carries faces from frame to frame, by name.
+        default_score: what a face has to score by the detector's file, 0-1.
     """
 
     detector: FindFaces
@@ -49,6 +51,7 @@ class Stages:
     detects_anywhere: bool = True
     feeding: Callable[[Feed], Feed] = _as_it_is
     followers: Followers = field(default_factory=lambda: FOLLOWERS)
+    default_score: float = 0.0
 
     def __enter__(self) -> Stages:
         return self
@@ -65,35 +68,38 @@ def open_stages(config: PipelineConfig) -> Stages:
     """
     with ExitStack() as opened:
         first = second = None
-        if not config.haar:
+        if config.detector_path is not None:
             first = opened.enter_context(open_backend(config.detector_path, config.backend))
         if config.classify:
             second = opened.enter_context(open_backend(config.expression_path, config.backend))
-        return stages_of(first, second, config.min_score, opened)
+        return stages_of(first, second, config, opened)
 
 
 def stages_of(
-    first: Backend | None, second: Backend | None, min_score: float, opened: ExitStack
+    first: Backend | None, second: Backend | None, config: PipelineConfig, opened: ExitStack
 ) -> Stages:
     """Stages of open models.
 
     Args:
-        first: a detector, or None for OpenCV's cascade.
+        first: a detector, or None for one that is no network.
         second: an expression model, or None.
-        min_score: see `Detector`.
+        config: how they are used.
         opened: closes the models; the stages take it over.
 
     Raises:
         BadInput: a model of the wrong kind.
     """
     frames: FrameUploads | None = None
-    detector = classifier = None
+    detector: FindFaces
+    classifier: ExpressionClassifier | None = None
     feeding: Callable[[Feed], Feed] = _as_it_is
     followers = FOLLOWERS
     if isinstance(first, TensorRTBackend) and has_kernel(first.facts):
         frames = FrameUploads(first.execution.device)
         opened.callback(frames.close)
-        detector = GPUDetector(first, frames, min_score)
+        detector = GPUDetector(first, frames, _least_score(first, config), config.sizes)
+    else:
+        detector = detector_of(first, config)
     if isinstance(second, TensorRTBackend) and has_kernel(second.facts) and frames is not None:
         classifier = GPUExpressionClassifier(second, frames)
         opened.callback(classifier.close)
@@ -101,14 +107,42 @@ def stages_of(
         tracking = GPUTracking(frames)
         opened.callback(tracking.close)
         feeding, followers = _uploading(frames), {**FOLLOWERS, "kcf": tracking.follower}
+    elif second is not None:
+        classifier = ExpressionClassifier(second)
     return Stages(
-        detector or (Detector(first, min_score) if first is not None else HaarDetector()),
-        classifier or (ExpressionClassifier(second) if second is not None else None),
+        detector,
+        classifier,
         opened.pop_all().close,
         not isinstance(first, TensorRTBackend),
         feeding,
         followers,
+        _default_score(first),
     )
+
+
+def detector_of(model: Backend | None, config: PipelineConfig) -> FindFaces:
+    """A detector that computes on the CPU, or has its frames brought to where it does.
+
+    Args:
+        model: open; None for one that is no network.
+        config: how it is used.
+
+    Raises:
+        BadInput: a model of the wrong kind.
+    """
+    if model is not None:
+        return Detector(model, _least_score(model, config), sizes=config.sizes)
+    return HaarDetector() if config.haar else whole_picture
+
+
+def _least_score(model: Backend, config: PipelineConfig) -> float:
+    return _default_score(model) if config.min_score is None else config.min_score
+
+
+def _default_score(model: Backend | None) -> float:
+    """By the detector's file; the modes without a network know no score."""
+    facts = None if model is None else model.facts.detector
+    return 0.0 if facts is None else facts.default_score
 
 
 def _uploading(frames: FrameUploads) -> Callable[[Feed], Feed]:

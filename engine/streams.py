@@ -151,6 +151,8 @@ class Streams:
         """
         # Scores are filtered frame by frame, so that the bound can change.
         stages = open_stages(replace(config, min_score=0.0))
+        if config.min_score is None:
+            config = replace(config, min_score=stages.default_score)
         return cls(
             stages.detector,
             stages.classifier,
@@ -313,7 +315,7 @@ class _Lane:
 
     def _begin(self, config: PipelineConfig) -> None:
         self.inlet = Inlet(self._uri, config.delivery, self._arrived, self._opener)
-        self._tracker = open_tracker(config.tracker, config.max_age_s, self._followers)
+        self._tracker = open_tracker(config.follower, config.max_age_s, self._followers)
         # Made anew for the next frame.
         self._config: PipelineConfig | None = None
         self._times: deque[float] = deque()
@@ -424,7 +426,7 @@ class _Lane:
             self.close()
             info = self.inlet.info
             self._config = config
-            self._watched = watched = _Watched(detector, config.min_score)
+            self._watched = watched = _Watched(detector, config.min_score or 0.0)
             smoother = None if info.stills else ExpressionSmoother(config.smooth_s)
             self._expressions = Expressions(labels, smoother, config.classify_every)
             beside = not gives_every_frame(config.delivery, info)
@@ -478,7 +480,7 @@ class _Watched:
         found = self._shared(image)
         kept = found.scores > self._least
         self._spent = (perf_counter() - started_s, threading.get_ident())
-        return Detections(found.boxes[kept], found.scores[kept])
+        return found.take(kept)
 
     def take(self) -> tuple[float | None, bool]:
         """Seconds of the last detection, once, and whether another thread made it."""

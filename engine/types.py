@@ -49,6 +49,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Detections:
+        """Some of them: rows by a mask `(n,)`, or by their numbers in any order."""
+        landmarks = None if self.landmarks is None else self.landmarks[rows]
+        return Detections(self.boxes[rows], self.scores[rows], landmarks)
+
 
 @dataclass(frozen=True)
 class Track:

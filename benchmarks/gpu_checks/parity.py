@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fer_edge.engine.classifier import ExpressionClassifier
-from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE
+from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, PipelineConfig
 from fer_edge.engine.detector import Detector
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.stages import stages_of
@@ -25,7 +25,7 @@ def check(options: Any) -> dict[str, Any]:
         first, second = open_engines(options.work, opened)
         plain = open_on_cpu(DETECTOR_FILE, opened), open_on_cpu(EXPRESSION_FILE, opened)
         batches = _batches(second)
-        stages = stages_of(first, second, LEAST_SCORE, ExitStack())
+        stages = stages_of(first, second, PipelineConfig(min_score=LEAST_SCORE), ExitStack())
         opened.callback(stages.close)
         found = compare(
             (stages.detector, stages.classifier),

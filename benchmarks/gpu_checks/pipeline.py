@@ -7,7 +7,12 @@ from time import perf_counter
 from typing import Any
 
 from fer_edge.engine.backends import Backend, open_backend
-from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
+from fer_edge.engine.config import (
+    DETECTOR_FILE,
+    EXPRESSION_FILE,
+    PipelineConfig,
+    shipped_weights,
+)
 from fer_edge.engine.cuda.gpu import present_gpu
 from fer_edge.engine.errors import FerError
 from fer_edge.engine.pipeline import Pipeline
@@ -72,7 +77,7 @@ def _measure(
 ) -> dict[str, Any]:
     with ExitStack() as opened:
         first, second = _models(name, classify, options, opened)
-        stages = stages_of(first, second, 0.5, ExitStack())
+        stages = stages_of(first, second, PipelineConfig(), ExitStack())
         opened.callback(stages.close)
         pipeline = Pipeline(
             stages.feeding(LosslessFeed(Held(frames))), stages.detector,

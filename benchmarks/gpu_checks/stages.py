@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.stages import stages_of
 
 from .models import open_engines
@@ -23,7 +24,7 @@ def check(options: Any) -> dict[str, Any]:
     images = [rng.integers(0, 256, (480, 640, 3), np.uint8) for _ in range(8)]
     with ExitStack() as opened:
         first, second = open_engines(options.work, opened)
-        stages = stages_of(first, second, 0.5, ExitStack())
+        stages = stages_of(first, second, PipelineConfig(), ExitStack())
         opened.callback(stages.close)
         assert stages.classifier is not None
         networks = {"detector": _network(first.execution, 1)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..backends.tensorrt import TensorRTBackend
 from ..cuda.launch import frame_launch
 from ..detector import Detector
+from ..input_size import InputSizes
+from ..model import InputFacts
 from ..tracing import span
 from ..types import Floats, Image
 from .frames import FrameUploads
@@ -17,24 +19,27 @@ class GPUDetector(Detector):
     Args:
         backend: an open engine of kind `detector`; see `has_kernel`.
         frames: shared with the classifier.
-        min_score: see `Detector`.
+        min_score, sizes: see `Detector`.
     """
 
     def __init__(
-        self, backend: TensorRTBackend, frames: FrameUploads, min_score: float = 0.0
+        self,
+        backend: TensorRTBackend,
+        frames: FrameUploads,
+        min_score: float = 0.0,
+        sizes: InputSizes | None = None,
     ) -> None:
-        super().__init__(backend, min_score)
+        super().__init__(backend, min_score, sizes=sizes)
         self._execution = backend.execution
         self._frames = frames
-        self._see = backend.facts.input
-        self._address, tensor = self._execution.input(self._see.name)
+        self._address, tensor = self._execution.input(backend.facts.input.name)
         self._precision = kernel_precision(tensor)
 
-    def _outputs(self, image: Image) -> dict[str, Floats]:
+    def _outputs(self, image: Image, see: InputFacts) -> dict[str, Floats]:
         execution = self._execution
         with execution.device.current(), span("detect"):
             with self._frames.frame(image, "detector", execution.stream) as frame:
-                launch = frame_launch(frame, self._see, self._address, self._precision)
+                launch = frame_launch(frame, see, self._address, self._precision)
                 execution.device.launch(launch, execution.stream)
             execution.run(1)
             return execution.results(1, 1)

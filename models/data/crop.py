@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_edge.engine.backends import open_backend
-from fer_edge.engine.config import (
-    DETECTOR_FILE,
-    EXPRESSION_FILE,
-    PipelineConfig,
-    shipped_weights,
-)
-from fer_edge.engine.detector import Detector
+from fer_edge.engine.config import EXPRESSION_FILE, PipelineConfig, shipped_weights
 from fer_edge.engine.model import read_facts
 from fer_edge.engine.preprocess import square_crop
+from fer_edge.engine.stages import open_stages
 from fer_edge.engine.types import Image
 
 
@@ -24,12 +18,11 @@ class FaceCropper:
         facts = read_facts(shipped_weights(EXPRESSION_FILE)).expression
         assert facts is not None, "the shipped expression model carries the facts of its kind"
         self._crop_scale = facts.crop_scale
-        self._backend = open_backend(shipped_weights(DETECTOR_FILE))
-        self._detector = Detector(self._backend, PipelineConfig.min_score)
+        self._stages = open_stages(PipelineConfig(classify=False))
 
     def __call__(self, image: Image) -> Image | None:
         """The square around the largest face; None where no face is found."""
-        boxes = self._detector(image).boxes
+        boxes = self._stages.detector(image).boxes
         if not len(boxes):
             return None
         largest = boxes[np.argmax(boxes[:, 2] * boxes[:, 3])]
@@ -39,4 +32,4 @@ class FaceCropper:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._backend.close()
+        self._stages.close()

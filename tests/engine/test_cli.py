@@ -73,6 +73,23 @@ def test_a_run_writes_every_output_and_a_summary(
     }
 
 
+def test_a_picture_of_a_face_alone_is_the_face(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "face.png"), np.full((48, 40, 3), 90, np.uint8))
+    expression = write_expression(tmp_path / "expression.onnx")
+    status = main(
+        [
+            "--detector", "none", "--expression", str(expression), "--quiet",
+            "--source", str(tmp_path / "face.png"), "--jsonl", str(tmp_path / "out.jsonl"),
+        ]
+    )  # fmt: skip
+    assert status == 0
+    (line,) = (tmp_path / "out.jsonl").read_text().splitlines()
+    (face,) = json.loads(line)["faces"]
+    assert face["box"] == [0, 0, 40, 48]
+    assert face["score"] == 1
+    assert face["expression"]
+
+
 def test_quiet_says_nothing(models: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*models, "--max-frames", "2", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_edge.engine.model import InputFacts
-from fer_edge.engine.preprocess import face_inputs, network_input, network_pixels, square_crop
+from fer_edge.engine.preprocess import (
+    face_inputs,
+    letterbox_size,
+    network_input,
+    network_pixels,
+    seen_extent,
+    square_crop,
+)
 
 sizes = st.tuples(st.integers(2, 200), st.integers(2, 200))
 
@@ -166,3 +173,42 @@ def test_pixels_are_the_input_before_scaling_in_whole_levels(
     planar = pixels[..., :: -1 if colour == "rgb" else 1].transpose(0, 3, 1, 2)
     # Its weights have fewer digits for bytes than for floats.
     np.testing.assert_allclose(planar, network_input(image, how), atol=1.0)
+
+
+@given(sizes, sizes)
+def test_a_letterbox_keeps_the_aspect_and_is_black_beside_the_picture(
+    source: tuple[int, int], target: tuple[int, int]
+) -> None:
+    how = facts(*target, mean=(0.0,) * 3, scale=(1.0,) * 3, resize="letterbox", colour="bgr")
+    image = picture(*source)
+    across, down = letterbox_size(source[1], source[0], how)
+    assert across == target[1] or down == target[0]
+    seen = network_input(image, how)[0]
+    enlarged = across > source[1]
+    expected = cv2.resize(
+        image.astype(np.float32),
+        (across, down),
+        interpolation=cv2.INTER_LINEAR if enlarged else cv2.INTER_AREA,
+    )
+    np.testing.assert_allclose(seen[:, :down, :across], expected.transpose(2, 0, 1), atol=1e-3)
+    assert not seen[:, down:].any()
+    assert not seen[:, :, across:].any()
+
+
+def test_a_reused_letterbox_is_black_where_the_last_picture_was() -> None:
+    how = facts(32, 64, mean=(0.0,) * 3, scale=(1.0,) * 3, resize="letterbox")
+    out = np.full((32, 64, 3), 9, np.uint8)
+    network_pixels(np.full((40, 40, 3), 200, np.uint8), how, out)
+    assert (out[:, :32] == 200).all()
+    assert not out[:, 32:].any()
+
+
+@given(sizes, sizes)
+def test_the_extent_of_a_letterbox_maps_the_picture_onto_the_frame(
+    source: tuple[int, int], target: tuple[int, int]
+) -> None:
+    how = facts(*target, resize="letterbox")
+    across, down = letterbox_size(source[1], source[0], how)
+    wide, high = seen_extent(source[1], source[0], how)
+    assert wide * across / target[1] == pytest.approx(source[1])
+    assert high * down / target[0] == pytest.approx(source[0])

@@ -47,7 +47,7 @@ def test_a_model_of_the_wrong_kind_closes_both() -> None:
         opened.enter_context(first)
         opened.enter_context(second)
         with pytest.raises(BadInput, match="no detector"):
-            stages_of(second, first, 0.5, opened)
+            stages_of(second, first, PipelineConfig(), opened)
     assert first.closed
     assert second.closed
 
@@ -61,7 +61,7 @@ def test_a_detector_alone_on_the_gpu_uploads_only_what_it_sees(
     with ExitStack() as opened, open_source("demo") as feed:
         first = opened.enter_context(open_backend(engine))
         second = opened.enter_context(open_backend(expression, "onnxruntime"))
-        with stages_of(first, second, 0.5, opened) as stages:
+        with stages_of(first, second, PipelineConfig(), opened) as stages:
             assert isinstance(stages.detector, GPUDetector)
             assert type(stages.classifier) is ExpressionClassifier
             assert stages.feeding(feed) is feed
