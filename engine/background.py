@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-from .tracking import Box
+from .tracking import Place
 from .types import Detections, Frame, Image
 
 
@@ -21,7 +21,7 @@ class Late(NamedTuple):
 
     frame: Frame
     detections: Detections
-    places: Mapping[int, Box]
+    places: Mapping[int, Place]
 
 
 class BackgroundDetector:
@@ -37,7 +37,7 @@ class BackgroundDetector:
     ) -> None:
         self._detector = detector
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="detect")
-        self._running: tuple[Frame, Mapping[int, Box], Future[Detections]] | None = None
+        self._running: tuple[Frame, Mapping[int, Place], Future[Detections]] | None = None
         self._stale = False
 
     @property
@@ -45,7 +45,7 @@ class BackgroundDetector:
         """Whether a frame is being detected in, or was and nobody took the result."""
         return self._running is not None
 
-    def submit(self, frame: Frame, places: Mapping[int, Box]) -> None:
+    def submit(self, frame: Frame, places: Mapping[int, Place]) -> None:
         """Begin with a frame, which nobody may write to; only while not `busy`."""
         assert self._running is None
         self._stale = False

@@ -20,7 +20,7 @@ from .sources import Feed, open_source
 from .sources.base import LiveFeed
 from .stages import Stages, open_stages
 from .tracing import span
-from .tracking import Box, FaceTracker, open_tracker
+from .tracking import FaceTracker, Place, open_tracker
 from .types import Detections, Face, Frame, FrameResult, Track
 
 
@@ -227,7 +227,7 @@ class Pipeline:
             self._correct(late.frame, late.detections, late.places)
 
     def _correct(
-        self, frame: Frame, detections: Detections, then: Mapping[int, Box] | None = None
+        self, frame: Frame, detections: Detections, then: Mapping[int, Place] | None = None
     ) -> None:
         with span("track"):
             self._tracker.correct(frame, detections, then)

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from .head_pose import HeadPose, head_pose
+
 Image = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float32]
@@ -74,6 +76,11 @@ class Track:
     origin: Origin
     landmarks: Points = ()
 
+    @property
+    def pose(self) -> HeadPose | None:
+        """How the head is held; None where the landmarks do not tell."""
+        return head_pose(self.landmarks) if self.landmarks else None
+
 
 @dataclass(frozen=True)
 class Face:
@@ -97,6 +104,11 @@ class Face:
         if not self.probabilities:
             return None
         return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def pose(self) -> HeadPose | None:
+        """How the head is held; see `Track.pose`."""
+        return self.track.pose
 
 
 @dataclass(frozen=True)

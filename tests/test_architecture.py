@@ -21,7 +21,7 @@ MAY_IMPORT = {
 }
 # Inside the engine: a module may only import from layers below its own.
 LAYERS = [
-    {"errors"},
+    {"errors", "head_pose"},
     {"types", "model", "timing", "outputs", "redaction", "signals", "tolerances", "folders"},
     {"engine_file", "tracing"},
     {"gray"},

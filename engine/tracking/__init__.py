@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..errors import BadInput
-from .base import Box, Follower
+from .base import Box, Follower, Place
 from .kcf import KCF
 from .opencv import OpenCVKCF
 from .resting import Resting
@@ -13,7 +13,7 @@ from .tracker import MAX_AGE_S, FaceTracker, Health
 
 __all__ = [
     "FOLLOWERS", "MAX_AGE_S", "Box", "FaceTracker", "Follower", "Followers", "Health",
-    "open_tracker",
+    "Place", "open_tracker",
 ]  # fmt: skip
 
 Followers = Mapping[str, Callable[[], Follower]]

@@ -5,10 +5,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..types import Image
 
 Box = tuple[float, float, float, float]
+
+
+class Place(NamedTuple):
+    """Where a face is, and how it is tilted there.
+
+    Attributes:
+        box: `(x, y, w, h)` in pixels of the frame; it may stick out.
+        angle: in radians, clockwise as one sees the picture, since its follower was started.
+    """
+
+    box: Box
+    angle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -18,10 +31,13 @@ class Followed:
     Attributes:
         box: `(x, y, w, h)` in pixels of the frame; it may stick out.
         confidence: 0-1, how sure the follower is that the face is there.
+        angle: by how much it has turned since it was started, in radians, clockwise as one sees
+            the picture; 0 where the follower does not know. A correction leaves it as it is.
     """
 
     box: Box
     confidence: float
+    angle: float = 0.0
 
 
 class Follower(ABC):

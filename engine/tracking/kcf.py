@@ -148,7 +148,7 @@ class KCF(Follower):
             there = peak.ratio >= LOST_RATIO or self._aligned[row]
             if there and _inside(box, image) >= LEAST_INSIDE:
                 sure = min(peak.ratio / SURE_RATIO, 1.0) if self._aligned[row] else 0.0
-                answer[id_] = Followed(box, sure)
+                answer[id_] = Followed(box, sure, self._poses[row].angle)
                 kept.append(row)
         self._keep(kept)
         return answer

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..geometry import iou_matrix
-from ..types import Boxes, Detections, Frame, Track
+from ..types import Boxes, Detections, Frame, Origin, Points, Track
 from .association import associate
-from .base import Box, Follower
+from .base import Box, Follower, Place
 from .motion import Motion
+from .moving import Landmarks, brought_forward
 
 # How long a face that is out of view keeps its id.
 MAX_AGE_S = 2.0
@@ -43,21 +44,29 @@ class _Identity:
     """A face that is or was in view.
 
     Attributes:
-        box: where it is or was last seen.
+        place: where it is or was last seen.
         seen_s: time of the frame that it was last seen in.
         followed: whether the follower has it.
         detected: whether this frame's box was detected.
         motion: while it was surely seen.
+        landmarks: of the last detection; None where it had none.
     """
 
-    box: Box
+    place: Place
     score: float
     seen_s: float
     confirmed: bool
     motion: Motion
+    landmarks: Landmarks | None = None
     followed: bool = True
     detected: bool = True
     confidence: float = 1.0
+
+    def track(self, id_: int) -> Track:
+        """What is to be known of it."""
+        points: Points = self.landmarks.at(self.place) if self.landmarks else ()
+        origin: Origin = "detected" if self.detected else "tracked"
+        return Track(id_, self.place.box, self.score, origin, points)
 
 
 class FaceTracker:
@@ -94,7 +103,7 @@ class FaceTracker:
     def tracks(self) -> tuple[Track, ...]:
         """The faces in view, in the order of their ids."""
         return tuple(
-            Track(id_, face.box, face.score, "detected" if face.detected else "tracked")
+            face.track(id_)
             for id_, face in sorted(self._identities.items())
             if face.followed and face.confirmed
         )
@@ -119,9 +128,9 @@ class FaceTracker:
         return self._drift
 
     @property
-    def places(self) -> dict[int, Box]:
+    def places(self) -> dict[int, Place]:
         """Where the followed faces are, for a detection in this frame that comes later."""
-        return {id_: face.box for id_, face in self._identities.items() if face.followed}
+        return {id_: face.place for id_, face in self._identities.items() if face.followed}
 
     def forget(self) -> None:
         """Give up all ids: what comes next shows other faces."""
@@ -140,48 +149,57 @@ class FaceTracker:
         found = self._follower.update(frame.image)
         for id_, face in self._identities.items():
             if id_ in found:
-                face.box, face.confidence = found[id_].box, found[id_].confidence
+                face.place = Place(found[id_].box, found[id_].angle)
+                face.confidence = found[id_].confidence
                 face.seen_s, face.detected = frame.time_s, False
                 if face.confidence >= _SURE_CONFIDENCE:
-                    face.motion = face.motion.followed(face.box, frame.time_s)
+                    face.motion = face.motion.followed(face.place.box, frame.time_s)
             elif face.followed:
                 face.followed = False
                 self._lost = True
 
     def correct(
-        self, frame: Frame, detections: Detections, then: Mapping[int, Box] | None = None
+        self, frame: Frame, detections: Detections, then: Mapping[int, Place] | None = None
     ) -> None:
         """Take over what a detector found.
 
         Args:
             frame: the one that was detected in.
             detections: what was found in it.
-            then: `places` in that frame if others have followed it since: boxes are brought
-                forward by what the faces moved since then. None if it is the newest one.
+            then: `places` in that frame if others have followed it since: boxes and landmarks
+                are brought forward by what the faces moved since then. None if it is the newest
+                one.
         """
         now = self.places
-        assigned = self._assign(detections.boxes, now if then is None else then, frame.time_s)
+        then = now if then is None else then
+        assigned = self._assign(detections.boxes, then, frame.time_s)
         found = {id_: _box(detections.boxes[index]) for id_, index in assigned.items()}
-        self._drift = _drift(found, now if then is None else then)
+        self._drift = _drift(found, then)
         moved = {
-            id_: box if then is None else brought_forward(box, then[id_], now[id_])
+            id_: box if then is now else brought_forward(box, then[id_], now[id_])
             for id_, box in found.items()
-            if id_ in now and (then is None or id_ in then)
+            if id_ in now and id_ in then
         }
         restarted = self._follower.correct(moved) | (found.keys() - moved.keys())
         self._follower.start(frame.image, {id_: found[id_] for id_ in restarted})
         self._lost = False
         for id_, index in assigned.items():
-            self._see(id_, moved.get(id_, found[id_]), float(detections.scores[index]), frame)
+            # A follower that starts counts its angles anew.
+            seen, angle = (0.0, 0.0) if id_ in restarted else (then[id_].angle, now[id_].angle)
+            place = Place(moved.get(id_, found[id_]), angle)
+            landmarks = _landmarks(detections, index, seen)
+            self._see(id_, place, float(detections.scores[index]), landmarks, frame)
         self._miss(set(now) - set(found), frame)
         self._fresh = False
 
-    def _see(self, id_: int, box: Box, score: float, frame: Frame) -> None:
+    def _see(
+        self, id_: int, place: Place, score: float, landmarks: Landmarks | None, frame: Frame
+    ) -> None:
         known = self._identities.get(id_)
         confirmed = known is not None or self._fresh or score >= self._sure_score
         seen_s = max(frame.time_s, known.seen_s) if known else frame.time_s
-        motion = known.motion.seen(box, seen_s) if known else Motion(box, seen_s)
-        self._identities[id_] = _Identity(box, score, seen_s, confirmed, motion)
+        motion = known.motion.seen(place.box, seen_s) if known else Motion(place.box, seen_s)
+        self._identities[id_] = _Identity(place, score, seen_s, confirmed, motion, landmarks)
 
     def _miss(self, missed: set[int], frame: Frame) -> None:
         """Take faces out of view that were not detected, and give up ids that waited long."""
@@ -195,12 +213,12 @@ class FaceTracker:
             if face.followed or (face.confirmed and frame.time_s - face.seen_s <= self._max_age_s)
         }
 
-    def _assign(self, boxes: Boxes, places: Mapping[int, Box], time_s: float) -> dict[int, int]:
+    def _assign(self, boxes: Boxes, places: Mapping[int, Place], time_s: float) -> dict[int, int]:
         """Track id to index of its detection; a detection without a track gets a new id."""
         waiting = {id_: face.motion for id_, face in self._identities.items() if id_ not in places}
         # Faces that are followed choose first: nobody knows where one that waits is.
         rounds = (
-            places,
+            {id_: place.box for id_, place in places.items()},
             {id_: motion.expected(time_s) for id_, motion in waiting.items()},
             {id_: motion.box for id_, motion in waiting.items()},
         )
@@ -218,29 +236,19 @@ class FaceTracker:
         return assigned
 
 
-def brought_forward(box: Box, then: Box, now: Box) -> Box:
-    """Where `box` would be now if it had moved and grown as `then` did to become `now`."""
-    growth = now[2] / then[2], now[3] / then[3]
-    away = [
-        (box[axis] + box[axis + 2] / 2 - then[axis] - then[axis + 2] / 2) * growth[axis]
-        for axis in (0, 1)
-    ]
-    w, h = box[2] * growth[0], box[3] * growth[1]
-    return (
-        now[0] + now[2] / 2 + away[0] - w / 2,
-        now[1] + now[3] / 2 + away[1] - h / 2,
-        w,
-        h,
-    )
+def _landmarks(detections: Detections, index: int, angle: float) -> Landmarks | None:
+    if detections.landmarks is None:
+        return None
+    points = detections.landmarks[index].tolist()
+    return Landmarks.of(points, _box(detections.boxes[index]), angle)
 
 
-def _drift(found: Mapping[int, Box], followed: Mapping[int, Box]) -> float | None:
+def _drift(found: Mapping[int, Box], followed: Mapping[int, Place]) -> float | None:
     ids = [id_ for id_ in found if id_ in followed]
     if not ids:
         return None
-    detected, before = (
-        np.array([boxes[id_] for id_ in ids], np.float32) for boxes in (found, followed)
-    )
+    detected = np.array([found[id_] for id_ in ids], np.float32)
+    before = np.array([followed[id_].box for id_ in ids], np.float32)
     return 1.0 - float(iou_matrix(detected, before).diagonal().min())
 
 
