@@ -56,6 +56,7 @@ def agree(ours: Mapping[int, Followed], theirs: Mapping[int, Followed]) -> None:
     for id_, found in theirs.items():
         np.testing.assert_allclose(ours[id_].box, found.box, atol=0.5)
         assert ours[id_].confidence == pytest.approx(found.confidence, abs=0.05)
+        assert ours[id_].angle == pytest.approx(found.angle, abs=0.01)
 
 
 def test_a_face_is_followed_as_on_the_cpu(tracking: GPUTracking) -> None:

@@ -47,6 +47,8 @@ def test_position_size_and_tilt_are_followed(growth: float, turn: float) -> None
         image, truth = seen(camera(frame, growth**frame, turn * frame))
         found = follower.update(image)
         assert iou(found[7].box, truth) > 0.93, frame
+        # OpenCV turns the other way round.
+        assert found[7].angle == pytest.approx(-turn * frame, abs=0.03), frame
         assert 0 < found[7].confidence <= 1
 
 

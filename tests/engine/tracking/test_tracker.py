@@ -14,8 +14,12 @@ from fer_edge.engine.sources import open_source
 from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH, demo_face_box
 from fer_edge.engine.sources.images import read_image
 from fer_edge.engine.tracking import FaceTracker, open_tracker
-from fer_edge.engine.tracking.tracker import SURE_SCORE, brought_forward
-from fer_edge.engine.types import Detections, Frame
+from fer_edge.engine.tracking.base import Followed, Follower, Place
+from fer_edge.engine.tracking.tracker import SURE_SCORE
+from fer_edge.engine.types import Detections, Frame, Points
+
+from .test_kcf import camera, seen
+from .test_moving import Similarity, five, similarities
 
 PICTURE = np.zeros((480, 640, 3), np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
@@ -27,9 +31,15 @@ def frame(index: int, image: np.ndarray = PICTURE) -> Frame:
     return Frame(image, index, index / 10)
 
 
-def found(*boxes: tuple[float, float, float, float], score: float = 0.9) -> Detections:
+def found(
+    *boxes: tuple[float, float, float, float],
+    score: float = 0.9,
+    landmarks: list[Points] | None = None,
+) -> Detections:
     return Detections(
-        np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32)
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.full(len(boxes), score, np.float32),
+        None if landmarks is None else np.array(landmarks, np.float32),
     )
 
 
@@ -221,23 +231,6 @@ def test_boxes_at_and_beyond_the_border_do_no_harm(name: str, box: tuple[float, 
     tracker.predict(frame(2, PICTURE))
 
 
-sides = st.floats(5, 100)
-places = st.floats(-50, 500)
-boxes = st.tuples(places, places, sides, sides)
-
-
-@given(boxes, boxes)
-def test_a_box_that_was_the_track_s_becomes_the_track_s(then, now) -> None:
-    np.testing.assert_allclose(brought_forward(then, then, now), now, atol=1e-6)
-
-
-@given(boxes, boxes, places, places)
-def test_boxes_move_with_a_track_that_keeps_its_size(box, then, dx: float, dy: float) -> None:
-    now = (then[0] + dx, then[1] + dy, *then[2:])
-    expected = (box[0] + dx, box[1] + dy, *box[2:])
-    np.testing.assert_allclose(brought_forward(box, then, now), expected, atol=1e-6)
-
-
 def test_a_late_detection_is_brought_forward_by_the_motion_since() -> None:
     """Detected in frame 0, taken over after frame 4: as good as if it had come at once."""
     with open_source("demo") as source:
@@ -268,3 +261,130 @@ def test_a_face_that_is_new_in_a_late_detection_is_caught_up_with() -> None:
 def test_an_unknown_tracker_is_refused() -> None:
     with pytest.raises(BadInput, match="kcf, opencv, none"):
         open_tracker("psychic")
+
+
+class Moving(Follower):
+    """Moves all boxes as it is told, and takes over every correction."""
+
+    def __init__(self, motion: Similarity) -> None:
+        self._motion = motion
+        self._places: dict[int, Place] = {}
+
+    def start(self, image, boxes) -> None:
+        self._places |= {id_: Place(box) for id_, box in boxes.items()}
+
+    def correct(self, boxes) -> set[int]:
+        self._places |= {id_: Place(box, self._places[id_].angle) for id_, box in boxes.items()}
+        return set()
+
+    def stop(self, ids) -> None:
+        self._places = {id_: place for id_, place in self._places.items() if id_ not in ids}
+
+    def update(self, image) -> dict[int, Followed]:
+        self._places = {id_: self._motion.place(place) for id_, place in self._places.items()}
+        return {id_: Followed(box, 1.0, angle) for id_, (box, angle) in self._places.items()}
+
+
+def landmarks_of(tracker: FaceTracker) -> list[Points]:
+    return [track.landmarks for track in tracker.tracks]
+
+
+@given(similarities, five)
+def test_landmarks_move_with_their_face(motion: Similarity, points: Points) -> None:
+    """From where they were detected, and from where they were corrected."""
+    tracker = FaceTracker(Moving(motion))
+    tracker.correct(frame(0), found(LEFT, landmarks=[points]))
+    np.testing.assert_allclose(landmarks_of(tracker), [points], atol=1e-3)
+    tracker.predict(frame(1))
+    moved = motion.points(points)
+    np.testing.assert_allclose(landmarks_of(tracker), [moved], atol=1e-2)
+    better = tuple((x + 3, y - 2) for x, y in moved)
+    tracker.correct(frame(1), found(tracker.tracks[0].box, landmarks=[better]))
+    np.testing.assert_allclose(landmarks_of(tracker), [better], atol=1e-2)
+    tracker.predict(frame(2))
+    np.testing.assert_allclose(landmarks_of(tracker), [motion.points(better)], atol=1e-1)
+
+
+@given(similarities, five)
+def test_late_landmarks_are_brought_forward(motion: Similarity, points: Points) -> None:
+    tracker = FaceTracker(Moving(motion))
+    tracker.correct(frame(0), found(LEFT))
+    assert landmarks_of(tracker) == [()]
+    tracker.predict(frame(1))
+    then, box = tracker.places, tracker.tracks[0].box
+    tracker.predict(frame(2))
+    tracker.correct(frame(1), found(box, landmarks=[points]), then)
+    np.testing.assert_allclose(landmarks_of(tracker), [motion.points(points)], atol=1e-2)
+
+
+def test_landmarks_stay_with_their_faces_whatever_the_order_of_detections() -> None:
+    first, second = five_at(20.0, 20.0), five_at(310.0, 20.0)
+    tracker = open_tracker("none")
+    tracker.correct(frame(0), found(LEFT, RIGHT, landmarks=[first, second]))
+    tracker.predict(frame(1))
+    tracker.correct(frame(1), found(RIGHT, LEFT, landmarks=[second, first]))
+    np.testing.assert_allclose(landmarks_of(tracker), [first, second], atol=1e-3)
+    # Those of another detection are not of this one.
+    tracker.correct(frame(2), found(LEFT, RIGHT))
+    assert landmarks_of(tracker) == [(), ()]
+
+
+def five_at(x: float, y: float) -> Points:
+    return ((x, y), (x + 20, y), (x + 10, y + 10), (x + 2, y + 20), (x + 18, y + 20))
+
+
+# Of the demo's photograph, marked by hand.
+PORTRAIT = ((203.3, 101.5), (247.3, 102.0), (226.0, 126.7), (204.7, 142.7), (244.0, 143.3))
+
+
+def mapped(matrix: np.ndarray, points: Points = PORTRAIT) -> Points:
+    return tuple(map(tuple, np.array(points) @ matrix[:, :2].T + matrix[:, 2]))
+
+
+@pytest.mark.parametrize(
+    ("growth", "turn"), [(1.0, 0.0), (1.02, 0.0), (0.98, 0.03), (1.015, -0.02)]
+)
+def test_landmarks_of_a_real_face_stay_on_it(growth: float, turn: float) -> None:
+    """It moves, grows and turns; detected every tenth frame, within 3 % of its side."""
+    tracker = open_tracker("kcf")
+    for index in range(30):
+        matrix = camera(index, growth**index, turn * index)
+        image, box = seen(matrix)
+        tracker.predict(frame(index, image))
+        if index % 10 == 0:
+            tracker.correct(frame(index, image), found(box, landmarks=[mapped(matrix)]))
+        off = np.linalg.norm(np.array(landmarks_of(tracker)[0]) - mapped(matrix), axis=1)
+        assert off.max() < 0.03 * np.sqrt(box[2] * box[3]), index
+    assert ids(tracker) == [1]
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.03])
+def test_late_landmarks_of_a_real_face_are_brought_forward(turn: float) -> None:
+    """Detected in frame 2, known after frame 8, when it has moved, grown and turned."""
+    shots = [(camera(t, 1.02**t, turn * t), *seen(camera(t, 1.02**t, turn * t))) for t in range(9)]
+    tracker = open_tracker("kcf")
+    tracker.correct(frame(0, shots[0][1]), found(shots[0][2]))
+    then: dict[int, Place] = {}
+    for index, (_, image, _) in enumerate(shots[1:], start=1):
+        tracker.predict(frame(index, image))
+        then = tracker.places if index == 2 else then
+    matrix, image, box = shots[2]
+    tracker.correct(frame(2, image), found(box, landmarks=[mapped(matrix)]), then)
+    matrix, _, box = shots[8]
+    off = np.linalg.norm(np.array(landmarks_of(tracker)[0]) - mapped(matrix), axis=1)
+    assert off.max() < 0.03 * np.sqrt(box[2] * box[3])
+
+
+def test_landmarks_move_with_a_box_that_is_only_moved() -> None:
+    """OpenCV's follower knows neither size nor tilt."""
+    tracker = open_tracker("opencv")
+    with open_source("demo") as source:
+        shots = [shot for shot, _ in zip(source, range(6), strict=False)]
+    x, y, w, h = demo_face_box(0)
+    points = five_at(x + w / 3, y + h / 3)
+    tracker.correct(shots[0], found((x, y, w, h), landmarks=[points]))
+    for shot in shots[1:]:
+        tracker.predict(shot)
+    now = tracker.tracks[0].box
+    moved = np.add(points, (now[0] - x, now[1] - y))
+    np.testing.assert_allclose(landmarks_of(tracker)[0], moved, atol=1e-2)
