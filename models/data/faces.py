@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 SIDE = 48
+# The label of a face whose class is not known.
+UNKNOWN = -1
 
 Gray = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -22,14 +24,17 @@ class LabelledFaces:
 
     Attributes:
         images: uint8 `(n, 48, 48)`, gray, 0-255.
-        labels: int64 `(n,)`, an index into the classes of the data set.
+        labels: int64 `(n,)`, an index into the classes of the data set, or `UNKNOWN`.
         names: where each came from, for people and for reading the person: a path
             relative to the data set, or a number.
+        votes: how many people named which class, uint8 `(n, classes + 1)`; the last column
+            counts votes for expressions outside the classes. None where nobody was asked.
     """
 
     images: Gray
     labels: Labels
     names: tuple[str, ...]
+    votes: Gray | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.labels) == len(self.names):
@@ -37,20 +42,41 @@ class LabelledFaces:
                 f"{len(self.images)} images, {len(self.labels)} labels, {len(self.names)} names"
             )
 
+        if self.votes is not None and len(self.votes) != len(self.labels):
+            raise ValueError(f"{len(self.labels)} labels, {len(self.votes)} rows of votes")
+
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def labelled(self) -> Mask:
+        """Which faces have a label."""
+        known: Mask = self.labels != UNKNOWN
+        return known
+
+    @property
+    def majorities(self) -> Labels:
+        """The class that more than half of the votes name, int64 `(n,)`; else `UNKNOWN`."""
+        if self.votes is None:
+            return np.full(len(self), UNKNOWN)
+        top = self.votes.argmax(axis=1)
+        clear = self.votes.max(axis=1) > self.votes.sum(axis=1, dtype=np.int64) / 2
+        return np.where(clear & (top < self.votes.shape[1] - 1), top, UNKNOWN)
+
     def fingerprint(self) -> str:
-        """SHA-256 of images and labels, in hex."""
+        """SHA-256 of images, labels and votes, in hex."""
         digest = hashlib.sha256(self.images.tobytes())
         digest.update(self.labels.tobytes())
+        if self.votes is not None:
+            digest.update(self.votes.tobytes())
         return digest.hexdigest()
 
     def take(self, chosen: npt.NDArray[np.int64] | Mask) -> LabelledFaces:
         """The faces at some indices, or where a mask is true."""
         indices = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
         names = tuple(self.names[i] for i in indices)
-        return LabelledFaces(self.images[indices], self.labels[indices], names)
+        votes = None if self.votes is None else self.votes[indices]
+        return LabelledFaces(self.images[indices], self.labels[indices], names, votes)
 
 
 @dataclass(frozen=True)
@@ -69,17 +95,20 @@ class DataSet:
     splits: Mapping[str, LabelledFaces]
 
     def class_counts(self, split: str) -> dict[str, int]:
-        """Faces of a split by class."""
-        counts = np.bincount(self.splits[split].labels, minlength=len(self.classes))
+        """Faces of a split by class; those without a label are not counted."""
+        faces = self.splits[split]
+        counts = np.bincount(faces.labels[faces.labelled], minlength=len(self.classes))
         return dict(zip(self.classes, counts.tolist(), strict=True))
 
 
 def join(parts: list[LabelledFaces]) -> LabelledFaces:
-    """All faces of some sets, in their order."""
+    """All faces of some sets, in their order; votes only where all sets have them."""
+    votes = [part.votes for part in parts if part.votes is not None]
     return LabelledFaces(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),
         tuple(name for part in parts for name in part.names),
+        np.concatenate(votes) if len(votes) == len(parts) else None,
     )
 
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import FER2013_LABELS
 
-from .faces import SIDE, DataSet, Gray, LabelledFaces
+from .faces import SIDE, UNKNOWN, DataSet, Gray, LabelledFaces
+from .ferplus import TAGS, votes_by_class
 
 # In the order of their numbers in the .npz.
 USAGES = ("Training", "PublicTest", "PrivateTest")
@@ -26,10 +27,15 @@ COLUMNS = ("emotion", "pixels", "Usage")
 # The largest field of the real file has 9,216 characters.
 MAX_FIELD = 16 * SIDE * SIDE
 MAX_ROWS = 1_000_000
+# In `emotion` of an .npz: a face whose label is not known.
+NO_LABEL = 255
 
 
 def read_npz(path: Path) -> DataSet:
-    """Read `pixels` uint8 `(n, 48, 48)`, `emotion` and `usage` uint8 `(n,)` of an archive.
+    """Read an archive of `pixels` uint8 `(n, 48, 48)`, `emotion` and `usage` uint8 `(n,)`.
+
+    A face may have the emotion 255, not known. `votes` uint8 `(n, 10)` may be there too: what
+    the taggers of FER+ said (`ferplus.py`).
 
     Raises:
         BadInput: not such an archive, or values out of range.
@@ -37,6 +43,7 @@ def read_npz(path: Path) -> DataSet:
     try:
         with np.load(path, allow_pickle=False) as archive:
             pixels, emotion, usage = (archive[key] for key in ("pixels", "emotion", "usage"))
+            votes = archive.get("votes")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(
             f"{path}: not a FER2013 archive ({error}); expected pixels, emotion and usage"
@@ -48,9 +55,16 @@ def read_npz(path: Path) -> DataSet:
         )
     if emotion.shape != usage.shape or emotion.ndim != 1:
         raise BadInput(f"{path}: emotion {emotion.shape} and usage {usage.shape} do not match")
-    if len(emotion) and (emotion.max() >= len(FER2013_LABELS) or usage.max() >= len(USAGES)):
-        raise BadInput(f"{path}: emotion must be 0-6 and usage 0-2")
-    return _data_set(path, pixels, emotion.astype(np.int64), usage)
+    known = (emotion < len(FER2013_LABELS)) | (emotion == NO_LABEL)
+    if not known.all() or (usage >= len(USAGES)).any():
+        raise BadInput(f"{path}: emotion must be 0-6, or 255 for not known, and usage 0-2")
+    if votes is not None and (votes.shape != (len(emotion), len(TAGS)) or votes.dtype != np.uint8):
+        raise BadInput(
+            f"{path}: votes are {votes.dtype} {votes.shape}, "
+            f"expected uint8 ({len(emotion)}, {len(TAGS)})"
+        )
+    labels = np.where(emotion == NO_LABEL, UNKNOWN, emotion.astype(np.int64))
+    return _data_set(path, pixels, labels, usage, votes)
 
 
 def read_csv(path: Path) -> DataSet:
@@ -119,12 +133,18 @@ def _label(text: str, where: str) -> int:
 
 
 def _data_set(
-    path: Path, pixels: Gray, labels: npt.NDArray[np.int64], usage: npt.NDArray[np.uint8]
+    path: Path,
+    pixels: Gray,
+    labels: npt.NDArray[np.int64],
+    usage: npt.NDArray[np.uint8],
+    tags: npt.NDArray[np.uint8] | None = None,
 ) -> DataSet:
     splits = {}
+    votes = None if tags is None else votes_by_class(tags)
     for number, name in enumerate(USAGES):
         rows = np.flatnonzero(usage == number)
         if len(rows):
             names = tuple(f"{name} {index}" for index in range(len(rows)))
-            splits[name] = LabelledFaces(pixels[rows], labels[rows], names)
+            of_split = None if votes is None else votes[rows]
+            splits[name] = LabelledFaces(pixels[rows], labels[rows], names, of_split)
     return DataSet(path.name, FER2013_LABELS, splits)

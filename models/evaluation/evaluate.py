@@ -61,7 +61,7 @@ def seen_in_training(data: DataSet, split: str) -> npt.NDArray[np.bool_] | None:
 def evaluate(
     predictor: Predictor, path: Path, data: DataSet, split: str, folder: Path
 ) -> Evaluation:
-    """Evaluate a model on one split and write the report.
+    """Evaluate a model on the labelled faces of one split and write the report.
 
     Args:
         predictor: an open model.
@@ -74,9 +74,11 @@ def evaluate(
         BadInput: see `align`.
         OutputNotWritable: see `write_report`.
     """
-    faces = data.splits[split]
+    seen = seen_in_training(data, split)
+    labelled = data.splits[split].labelled
+    faces = data.splits[split].take(labelled)
     rows = align(predictor(faces.images), predictor.labels, data.classes)
-    figures = measure(rows, faces.labels, data.classes, seen_in_training(data, split))
+    figures = measure(rows, faces.labels, data.classes, None if seen is None else seen[labelled])
     subject = Subject(
         model=predictor.name,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),

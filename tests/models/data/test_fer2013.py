@@ -100,6 +100,8 @@ def test_no_bytes_are_taken_for_an_archive(
         ({"pixels": np.zeros((4, 48, 48), np.float32)}, "pixels are float32"),
         ({"usage": np.zeros(3, np.uint8)}, "do not match"),
         ({"emotion": np.full(4, 7, np.uint8)}, "emotion must be 0-6"),
+        ({"votes": np.zeros((4, 8), np.uint8)}, r"votes are uint8 \(4, 8\), expected"),
+        ({"votes": np.zeros((4, 10), np.int64)}, "votes are int64"),
         ({"emotion": np.array([None] * 4)}, "not a FER2013 archive"),
         ({"usage": None}, "usage"),
     ],
@@ -133,11 +135,16 @@ def test_faces_that_occur_twice_are_found(tmp_path: Path) -> None:
 
 
 def test_the_shared_set_is_what_is_known_of_it(shared: Path) -> None:
-    data = load_dataset(shared / "data" / "fer2013_train_public.npz")
+    data = load_dataset(shared / "data" / "fer2013_original_train_public.npz")
     assert {name: len(faces) for name, faces in data.splits.items()} == {
-        "Training": 28709,
-        "PublicTest": 3589,
+        "Training": 28558,
+        "PublicTest": 3579,
     }
-    seen = seen_in(data.splits["PublicTest"].images, data.splits["Training"].images)
-    assert seen.sum() == 280
-    assert data.class_counts("Training")["disgust"] == 436
+    training, public = data.splits["Training"], data.splits["PublicTest"]
+    assert sum((~faces.labelled).sum() for faces in (training, public)) == 119
+    assert training.votes is not None
+    assert training.votes.shape == (28558, 8)
+    # Where people agree, they agree with two labels of three.
+    clear = (public.majorities >= 0) & public.labelled
+    assert clear.mean() > 0.8
+    assert (public.majorities == public.labels)[clear].mean() > 0.6
