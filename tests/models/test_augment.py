@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -61,8 +63,55 @@ def test_erasing_makes_one_flat_rectangle() -> None:
         assert np.ptp(box) == 0
 
 
+CAMERA = {
+    "least_side": {"least_side": 12}, "blur": {"blur": 2.0}, "noise": {"noise": 20.0},
+    "jpeg_quality": {"jpeg_quality": 20}, "gamma": {"gamma": 1.0}, "stretch": {"stretch": 0.3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CAMERA)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_each_fault_of_a_camera_changes_faces_within_their_range(name: str, seed: int) -> None:
+    images = faces(seed % 5)
+    how = replace(NOTHING, camera_probability=1.0, **CAMERA[name])
+    first, again = (augment(images, how, np.random.default_rng(seed)) for _ in "ab")
+    np.testing.assert_array_equal(first, again)
+    assert (first != images).any(axis=(1, 2)).mean() > 0.5
+    assert first.min() >= 0
+    assert first.max() <= 255
+
+
+def test_small_and_blurred_faces_have_lost_their_details() -> None:
+    images = faces(3, count=20)
+
+    def details(**changes: float) -> float:
+        how = replace(NOTHING, camera_probability=1.0, **changes)
+        changed = augment(images, how, np.random.default_rng(0))
+        return float(np.abs(np.diff(changed, axis=2)).mean())
+
+    plain = details()
+    assert details(least_side=8) < 0.8 * plain
+    assert details(blur=3.0) < 0.8 * plain
+
+
+def test_a_gamma_leaves_black_and_white() -> None:
+    images = np.zeros((6, 48, 48), np.uint8)
+    images[:, 10:20] = 255
+    changed = augment(images, replace(NOTHING, gamma=1.0), np.random.default_rng(0))
+    np.testing.assert_allclose(changed, images, atol=1e-3)
+
+
 @pytest.mark.parametrize(
-    "bad", [{"shift": 0.6}, {"zoom": 1.0}, {"mirror": 1.1}, {"rotation_deg": -1.0}]
+    "bad",
+    [
+        {"jpeg_quality": 0},
+        {"least_side": 49},
+        {"blur": -1.0},
+        {"shift": 0.6},
+        {"zoom": 1.0},
+        {"mirror": 1.1},
+        {"rotation_deg": -1.0},
+    ],
 )
 def test_what_makes_no_sense_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(BadInput, match=next(iter(bad))):
