@@ -16,11 +16,12 @@ examples:
   fer-bench run --baseline --graph frozen_inference_graph.pb --json report.json
   fer-bench run stages --stages detect,track
   fer-bench compare before.json after.json
+  fer-bench accuracy default ssd --faces wider_face_val_bbx_gt.txt --plot accuracy.png
   fer-bench soak --frames 100000
 
 Close other programs first: whatever else runs is measured too.
 """
-COMMANDS = ("run", "compare", "soak", "report", "readme")
+COMMANDS = ("run", "accuracy", "compare", "soak", "report", "readme")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="measure workloads; the default command"))
+    _add_accuracy(commands.add_parser("accuracy", help="how well detectors find labelled faces"))
     _add_compare(commands.add_parser("compare", help="what changed between two reports"))
     _add_soak(commands.add_parser("soak", help="does memory stay flat over a long run"))
     _add_report(commands.add_parser("report", help="show a stored report again"))
@@ -111,6 +113,41 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_accuracy(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Average precision (IoU 0.5, all faces and by size), precision and recall of detectors "
+        "on labelled pictures."
+    )
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="a name as --detector of fer-run takes it, or a file of fer-convert",
+    )
+    parser.add_argument(
+        "--faces",
+        type=Path,
+        required=True,
+        metavar="LABELS",
+        help="WIDER FACE's text, a folder of Pascal VOC's XML, COCO's JSON, or faces.json "
+        "(its folder will do)",
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="of the pictures (default: found near LABELS)"
+    )
+    parser.add_argument(
+        "--distort",
+        metavar="LIST",
+        help="also how many faces of 80 pixels and more are found in distorted pictures: all, or "
+        "some of tilt45,blur3,gamma3,closeup",
+    )
+    parser.add_argument("--backend", default="auto", help="as for fer-run")
+    group = parser.add_argument_group("report")
+    group.add_argument("--json", type=Path, metavar="FILE", help="everything; see schema.md")
+    group.add_argument("--plot", type=Path, metavar="PNG", help="the curves; needs fer-edge[bench]")
+    parser.add_argument("--quiet", action="store_true", help="no tables, no progress")
+
+
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.description = "What changed between two reports, and whether it is noise."
     parser.add_argument("before", type=Path, metavar="BEFORE.json")
@@ -157,6 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         {
             "run": commands.run,
+            "accuracy": commands.accuracy,
             "compare": commands.compare_reports,
             "soak": commands.soak_run,
             "report": commands.show_report,
@@ -183,7 +221,7 @@ def with_command(words: Sequence[str]) -> list[str]:
 
 
 def _check_names(args: argparse.Namespace) -> None:
-    paths = [getattr(args, name, None) for name in ("json", "markdown", "html", "trace")]
+    paths = [getattr(args, name, None) for name in ("json", "markdown", "html", "trace", "plot")]
     given = [path.absolute() for path in paths if path]
     if len(set(given)) < len(given):
         raise BadInput("two outputs have the same name; give each its own")

@@ -69,6 +69,15 @@ _ENGINE = (
 )  # fmt: skip
 
 
+def accuracy(args: argparse.Namespace, command: Sequence[str]) -> None:
+    """Measure how well detectors find labelled faces."""
+    from .accuracy.command import finish, measured
+
+    with _progress(args.quiet) as progress:
+        report = measured(args, command, progress)
+    finish(report, args)
+
+
 def compare_reports(args: argparse.Namespace, command: Sequence[str]) -> None:
     """Show what changed between two reports."""
     found = compare(read_report(args.before), read_report(args.after))

@@ -26,6 +26,11 @@ def print_report(report: Report) -> None:
         console.print(f"note: {note}", highlight=False, markup=False, style="yellow")
 
 
+def print_line(text: str) -> None:
+    """Print words in a line of their own, as they are."""
+    _console().print(text, highlight=False, markup=False)
+
+
 def print_table(table: Table) -> None:
     """Print one table with its note below."""
     from rich.table import Table as RichTable

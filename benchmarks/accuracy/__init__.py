@@ -1,0 +1,1 @@
+"""How well detectors find labelled faces: `fer-bench accuracy`."""
