@@ -142,6 +142,8 @@ def _add_accuracy(parser: argparse.ArgumentParser) -> None:
         "some of tilt45,blur3,gamma3,closeup",
     )
     parser.add_argument("--backend", default="auto", help="as for fer-run")
+    parser.add_argument("--min-face", default="5%", metavar="SIZE", help="as for fer-run (5%%)")
+    parser.add_argument("--detect-size", metavar="WxH", help="as for fer-run")
     group = parser.add_argument_group("report")
     group.add_argument("--json", type=Path, metavar="FILE", help="everything; see schema.md")
     group.add_argument("--plot", type=Path, metavar="PNG", help="the curves; needs fer-edge[bench]")

@@ -62,6 +62,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, ["fer-run", "--max-frames", "30", "--save", "talk.mp4", "--quiet"])
     write_ssd(folder / "frozen_inference_graph.pb", Recipe())
     (folder / "labels.pbtxt").write_text("item {\n  id: 1\n  name: 'face'\n}\n")
+    (folder / "wider_face_val_bbx_gt.txt").write_text("photos/astronaut.jpg\n1\n180 64 89 117 0\n")
     # Weights whose answers are clear, as a trained network's are: int8 flips near-ties.
     randomise(small(keras), seed=3).save(folder / "expressions.h5")
     write_csv(folder / "fer2013.csv")

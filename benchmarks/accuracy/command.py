@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from datetime import datetime, timezone
 from importlib.metadata import version
 
+from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.input_size import FaceSize, parse_size
 from fer_edge.engine.outputs import PendingFile
 
 from ..machine import describe, this_machine
@@ -41,7 +43,7 @@ def measured(
         PendingFile(path).discard()
     labels = read_labels(args.faces, args.images)
     with ExitStack() as opened:
-        detectors = open_detectors(args.models, args.backend, opened)
+        detectors = open_detectors(args.models, _config(args), opened)
         figures = measure_accuracy(detectors, labels, distortions, progress)
     return AccuracyReport(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -70,6 +72,13 @@ def finish(report: AccuracyReport, args: argparse.Namespace) -> None:
         draw(report, args.plot)
     if not args.quiet:
         _show(report)
+
+
+def _config(args: argparse.Namespace) -> PipelineConfig:
+    size = parse_size(args.detect_size) if args.detect_size else None
+    return PipelineConfig(
+        backend=args.backend, min_face=FaceSize.parse(args.min_face), detect_size=size
+    )
 
 
 def _distortions(given: str | None) -> list[str]:

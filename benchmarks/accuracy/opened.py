@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from fer_edge.engine.backends import Backend, open_backend
-from fer_edge.engine.config import shipped_weights
-from fer_edge.engine.detector import Detector, FindFaces
+from fer_edge.engine.config import PipelineConfig
+from fer_edge.engine.detector import FindFaces
 from fer_edge.engine.errors import BadInput
-from fer_edge.engine.haar import HaarDetector
 from fer_edge.engine.model import sha256_of
+from fer_edge.engine.stages import detector_of
 from fer_edge.engine.types import Image
 
-from ..plans import plan_of
+from ..plans import NO_NETWORK, plan_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,7 @@ class Opened:
     Attributes:
         name: as it was given.
         find: gives what it finds at any score.
+        config: how it is used.
         plan: what computes.
         sha256: of the file; None for one that is no network.
         default_score: at which it is used.
@@ -33,26 +33,30 @@ class Opened:
 
     name: str
     find: FindFaces
+    config: PipelineConfig
     plan: str
     sha256: str | None
     default_score: float
     backend: Backend | None
 
     def sees(self, image: Image) -> str:
-        """The size of the network's input for a picture BGR uint8 `(h, w, 3)`."""
-        if self.backend is None:
-            height, width = image.shape[:2]
+        """The sizes of the network's input for a picture BGR uint8 `(h, w, 3)`."""
+        height, width = image.shape[:2]
+        facts = self.backend.facts if self.backend is not None else None
+        if facts is None or facts.detector is None:
             return f"{width}x{height}"
-        facts = self.backend.facts.input
-        return f"{facts.width}x{facts.height}"
+        inputs = self.config.sizes.of(width, height, facts.input, facts.detector)
+        return " and ".join(f"{see.width}x{see.height}" for see in inputs)
 
 
-def open_detectors(models: Sequence[str], backend: str, opened: ExitStack) -> list[Opened]:
+def open_detectors(
+    models: Sequence[str], config: PipelineConfig, opened: ExitStack
+) -> list[Opened]:
     """Open every detector.
 
     Args:
         models: names as `--detector` of `fer-run` takes them, and files.
-        backend: see `open_backend`.
+        config: how they are used, but for the detector.
         opened: closes them.
 
     Raises:
@@ -62,15 +66,17 @@ def open_detectors(models: Sequence[str], backend: str, opened: ExitStack) -> li
     for name in models:
         if models.count(name) > 1:
             raise BadInput(f"{name} is named twice")
-    return [_open(name, backend, opened) for name in models]
+    return [_open(name, replace(config, detector=name), opened) for name in models]
 
 
-def _open(name: str, backend: str, opened: ExitStack) -> Opened:
-    if name == "haar":
-        return Opened(name, HaarDetector(), "OpenCV's cascade on CPU", None, 0.0, None)
-    path = shipped_weights("face_detector.onnx") if name in ("default", "ssd") else Path(name)
-    model = opened.enter_context(open_backend(path, backend))
-    find = Detector(model, 0.0)
+def _open(name: str, config: PipelineConfig, opened: ExitStack) -> Opened:
+    every_score = replace(config, min_score=0.0)
+    path = config.detector_path
+    if path is None:
+        return Opened(name, detector_of(None, every_score), config, NO_NETWORK, None, 0.0, None)
+    model = opened.enter_context(open_backend(path, config.backend))
+    find = detector_of(model, every_score)
     facts = model.facts.detector
-    assert facts is not None, "Detector refuses others"
-    return Opened(name, find, plan_of(model), sha256_of(path), facts.default_score, model)
+    assert facts is not None, "detector_of refuses others"
+    plan = plan_of(model)
+    return Opened(name, find, config, plan, sha256_of(path), facts.default_score, model)
