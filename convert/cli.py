@@ -14,10 +14,12 @@ examples:
   fer-convert frozen_inference_graph.pb -o detector.onnx
   fer-convert expressions.h5 -o expression.onnx --precision fp16
   fer-convert emotions.keras --labels calm,angry,happy --input-range=0,1
+  fer-convert centerface.onnx -o detector.onnx --precision fp16
   fer-convert detector.onnx --target tensorrt-rtx --sm 86,89,120
 
 It looks at the file to tell what it is, checks every layer or operator against an
-allow-list, and compares the result with the original in TensorFlow before it is kept.
+allow-list, and compares the result with the original before it is kept. Of ONNX face
+detectors it takes CenterFace, YuNet and RetinaFace with priors.
 """
 
 
@@ -25,8 +27,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The options of `fer-convert`."""
     parser = argparse.ArgumentParser(
         prog="fer-convert",
-        description="Convert a frozen SSD detector or a Keras expression model to ONNX, and on "
-        "to a TensorRT engine.",
+        description="Convert a face detector (frozen SSD graph, ONNX) or a Keras expression "
+        "model to an ONNX file that fer-run takes, and on to a TensorRT engine.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -34,14 +36,15 @@ def build_parser() -> argparse.ArgumentParser:
         "input",
         type=Path,
         metavar="INPUT",
-        help="frozen graph (.pb), .h5, .keras; for engines also an .onnx of fer-convert",
+        help="frozen graph (.pb), .onnx detector, .h5, .keras; for engines also an .onnx of "
+        "fer-convert",
     )
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help="default: INPUT with .onnx or .engine at its end",
+        help="default: INPUT with .onnx or .engine at its end; must differ from INPUT",
     )
     parser.add_argument(
         "--precision",
@@ -73,6 +76,19 @@ def build_parser() -> argparse.ArgumentParser:
     detectors.add_argument(
         "--top-k", type=int, default=200, metavar="K", help="boxes left for suppression (200)"
     )
+    detectors.add_argument(
+        "--score",
+        type=float,
+        metavar="S",
+        help="what a face has to score (default: 0.5, for YuNet 0.65)",
+    )
+    detectors.add_argument(
+        "--iou",
+        type=float,
+        metavar="S",
+        help="overlap at which the weaker of two boxes goes, for ONNX detectors "
+        "(default: 0.3, for RetinaFace 0.4)",
+    )
     faces = parser.add_argument_group("expression models")
     faces.add_argument(
         "--input-range",
@@ -80,7 +96,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="what pixels 0 and 255 become; write --input-range=-1,1 "
         "(default: the model's own scaling, or -1,1)",
     )
-    faces.add_argument("--input-size", metavar="HxW", help="for models that leave it open")
+    faces.add_argument(
+        "--input-size",
+        metavar="HxW",
+        help="for models that leave it open; of ONNX detectors the default size (256x320)",
+    )
     faces.add_argument(
         "--crop-scale",
         type=float,

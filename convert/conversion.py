@@ -28,9 +28,11 @@ class Options:
         calibrate: pictures by which int8 measures ranges; see `calibration_inputs`.
         labels: a name a class, or None for the default of the kind.
         top_k: boxes that a detector hands to suppression.
+        score: what a face has to score unless asked otherwise; None for the family's.
+        iou: overlap from which on the weaker of two boxes goes; None for the family's.
         input_range: pixel values 0 and 255 as an expression model expects them; None
             for what the model itself says, or else (-1, 1).
-        input_size: (height, width) for Keras models that leave it open.
+        input_size: (height, width) for models that leave it open.
         crop_scale: see `ExpressionFacts`.
 
     Raises:
@@ -41,6 +43,8 @@ class Options:
     calibrate: Path | None = None
     labels: tuple[str, ...] | None = None
     top_k: int = 200
+    score: float | None = None
+    iou: float | None = None
     input_range: tuple[float, float] | None = None
     input_size: tuple[int, int] | None = None
     crop_scale: float = 1.1
@@ -52,6 +56,9 @@ class Options:
             raise BadInput("--precision int8 and --calibrate PICTURES go together; give both")
         if not 1 <= self.top_k <= 3840:
             raise BadInput(f"top-k {self.top_k}: TensorRT takes 1 to 3840")
+        for name, share in (("score", self.score), ("iou", self.iou)):
+            if share is not None and not 0 < share < 1:
+                raise BadInput(f"{name} {share:g} is outside 0-1")
         low, high = self.input_range or (0.0, 1.0)
         if low == high or not (isfinite(low) and isfinite(high)):
             raise BadInput(f"input range {low:g},{high:g} is none; give it as --input-range=-1,1")

@@ -21,6 +21,7 @@ from .expression import convert_expression
 from .facts import read_labels
 from .images import parity_faces, parity_images
 from .inspect import Kind
+from .onnx_detectors.conversion import convert_onnx_detector
 from .parity import Parity, compare_detectors, compare_expressions
 from .quantise import quantised
 from .report import make_step, print_table, write_json
@@ -49,6 +50,7 @@ def convert(args: argparse.Namespace, kind: Kind, output: Path) -> None:
         steps: dict[Kind, Callable[[Path, Options, Step], Conversion]] = {
             "frozen_graph": convert_detector,
             "keras": convert_expression,
+            "onnx_detector": convert_onnx_detector,
         }
         conversion = steps[kind](args.input, options, step)
         if options.calibrate is not None:
@@ -108,6 +110,8 @@ def options_from(args: argparse.Namespace) -> Options:
         calibrate=args.calibrate,
         labels=read_labels(args.labels) if args.labels else None,
         top_k=args.top_k,
+        score=args.score,
+        iou=args.iou,
         input_range=_pair(args.input_range, ",", float, "--input-range=-1,1"),
         input_size=_pair(args.input_size, "x", int, "--input-size 48x48"),
         crop_scale=args.crop_scale,

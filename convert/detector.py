@@ -10,10 +10,12 @@ from fer_edge.engine.model import DetectorFacts, ModelFacts, sha256_of
 from .conversion import Conversion, Options, Step, parameters
 from .facts import converter_version, detector_labels
 from .frozen_ssd import FrozenSSD, read_graph, understand
+from .head import BOXES, SCORES
 from .precision import to_half
 from .rewrite import clean_up, operators
 from .ssd_body import INPUT, onnx_body
-from .ssd_head import BOXES, SCORES, append_head
+from .ssd_head import append_head
+from .ssd_original import SSDOriginal
 
 
 def convert_detector(path: Path, options: Options, step: Step) -> Conversion:
@@ -59,12 +61,13 @@ def convert_detector(path: Path, options: Options, step: Step) -> Conversion:
             score_threshold=ssd.score_threshold,
             iou_threshold=ssd.iou_threshold,
             max_detections=ssd.max_detections,
+            default_score=options.score or DetectorFacts.default_score,
         ),
     )
     return Conversion(
         model=model,
         facts=facts,
-        original=ssd,
+        original=SSDOriginal(ssd),
         description={**_description(ssd, facts), "parameters": f"{parameters(model):,}"},
         operators=(dict(before), dict(operators(model))),
     )

@@ -8,7 +8,8 @@ from typing import Literal
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.engine.model import read_facts
 
-Kind = Literal["frozen_graph", "keras", "onnx"]
+# `onnx` is a file of fer-convert, `onnx_detector` one of anyone else.
+Kind = Literal["frozen_graph", "keras", "onnx", "onnx_detector"]
 MAX_INPUT_BYTES = 2 << 30
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP_SIGNATURE = b"PK\x03\x04"
@@ -37,19 +38,19 @@ def identify(path: Path) -> Kind:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
     if head == HDF5_SIGNATURE or head.startswith(ZIP_SIGNATURE):
         return "keras"
-    if _is_onnx(path):
-        return "onnx"
+    if (onnx := _onnx_kind(path)) is not None:
+        return onnx
     if head[0] in _GRAPH_DEF_TAGS:
         return "frozen_graph"
     raise BadInput(
-        f"{path}: neither a frozen TensorFlow graph nor a Keras model; give the "
-        "frozen_inference_graph.pb of an export, or an .h5 or .keras file"
+        f"{path}: neither a frozen TensorFlow graph nor a Keras or ONNX model; give the "
+        "frozen_inference_graph.pb of an export, an .h5 or .keras file, or an .onnx detector"
     )
 
 
-def _is_onnx(path: Path) -> bool:
+def _onnx_kind(path: Path) -> Kind | None:
     try:
         read_facts(path)
     except BadInput as error:
-        return "without fer-edge facts" in str(error)
-    return True
+        return "onnx_detector" if "without fer-edge facts" in str(error) else None
+    return "onnx"

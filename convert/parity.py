@@ -1,7 +1,7 @@
 """Does the converted model compute what the original computes?
 
 The converted side goes through the runtime's own code, preprocessing and suppression
-included; the original side is TensorFlow on the untouched file.
+included; the original side is TensorFlow or ONNX Runtime on the untouched file.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ import numpy as np
 from fer_edge.engine.backends import Backend
 from fer_edge.engine.detector import ANY_ASPECT, Detector
 from fer_edge.engine.errors import ParityError
-from fer_edge.engine.geometry import iou_matrix, xywh_from_normalised_corners
+from fer_edge.engine.geometry import iou_matrix
+from fer_edge.engine.input_size import InputSizes
 from fer_edge.engine.preprocess import network_input
 from fer_edge.engine.tolerances import Tolerance
-from fer_edge.engine.types import Boxes, Floats, Image
+from fer_edge.engine.types import Detections, Floats, Image
 
-from .frozen_ssd import OUTPUTS, FrozenSSD, Runner, corners_by_row, open_session
+from .originals import OpenOriginal, OriginalDetector
 
 # Probabilities that differ by less between faces say nothing about a conversion.
 LEAST_SPREAD = 0.01
+# Survivors below this score are never faces; their boxes may be anything.
+LEAST_SURVIVOR = 0.05
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,12 @@ class DetectorParity:
         detections: the original's, of that score, over all classes.
         matched: those found again within tolerance.
         min_iou, max_score_error: over the detections.
+        max_landmark_error: largest distance of one of their landmarks, over the longer side of
+            the box; 0 without landmarks.
         mean_survivor_error, max_survivor_error: differences of the k best scores,
             sorted, whether or not they are detections.
         max_box_error: of the survivors' corners, in parts of the frame, as far as the
-            original's nearest box.
+            original's nearest box, for survivors of a score that counts.
     """
 
     images: int
@@ -48,6 +53,7 @@ class DetectorParity:
     matched: int
     min_iou: float
     max_score_error: float
+    max_landmark_error: float
     mean_survivor_error: float
     max_survivor_error: float
     max_box_error: float
@@ -60,6 +66,7 @@ class DetectorParity:
             "detections matched": f"{self.matched} of {self.detections}",
             "IoU": f"{self.min_iou:.4f} at least" if self.detections else "no detection to compare",
             "score error": f"{self.max_score_error:.2e} largest",
+            "landmark error": f"{self.max_landmark_error:.2e} of the face largest",
             "survivors' scores": f"{self.max_survivor_error:.2e} largest, "
             f"{self.mean_survivor_error:.2e} mean",
             "survivors' corners": f"{self.max_box_error:.2e} of the frame largest",
@@ -80,7 +87,8 @@ class DetectorParity:
             raise ParityError(
                 f"{self.detections - self.matched} of {self.detections} detections differ: IoU "
                 f"down to {self.min_iou:.4f} (allowed {tolerance.iou:g}), scores by up to "
-                f"{self.max_score_error:.4f} (allowed {tolerance.score:g})"
+                f"{self.max_score_error:.4f} (allowed {tolerance.score:g}), landmarks by up to "
+                f"{self.max_landmark_error:.4f} of the face (allowed {tolerance.landmark:g})"
             )
         # Written so that not-a-number fails.
         if not max(self.max_survivor_error, self.max_box_error) <= tolerance.score:
@@ -143,41 +151,34 @@ def as_json(parity: Parity) -> dict[str, Any]:
 
 
 def compare_detectors(
-    ssd: FrozenSSD, backend: Backend, images: Sequence[Image], tolerance: Tolerance
+    original: OriginalDetector, backend: Backend, images: Sequence[Image], tolerance: Tolerance
 ) -> DetectorParity:
-    """Hold a converted detector against the graph it was made of.
+    """Hold a converted detector against what it was made of.
 
     Args:
-        ssd: the original.
+        original: the network before.
         backend: the converted file, open.
         images: BGR uint8 pictures of any size.
         tolerance: what counts as matched.
     """
-    overlaps: list[float] = []
-    score_errors: list[float] = []
+    found: list[_Match] = []
     survivor_errors: list[Floats] = []
     box_errors: list[float] = []
-    with open_session(ssd.graph_def) as run:
+    with original.opened() as before:
         for image in images:
-            for theirs, scores, ours in _per_class(run, ssd, backend, image, tolerance.least_score):
-                iou, error = _match(theirs, scores, ours.boxes, ours.scores)
-                overlaps += iou
-                score_errors += error
-            scores_off, boxes_off = _survivors(run, ssd, backend, image)
+            found += _detections(before, backend, image, tolerance.least_score)
+            scores_off, boxes_off = _survivors(before, backend, image)
             survivor_errors.append(scores_off)
             box_errors.append(boxes_off)
-    matched = sum(
-        iou >= tolerance.iou and error <= tolerance.score
-        for iou, error in zip(overlaps, score_errors, strict=True)
-    )
     errors = np.concatenate(survivor_errors)
     return DetectorParity(
         images=len(images),
         least_score=tolerance.least_score,
-        detections=len(overlaps),
-        matched=matched,
-        min_iou=min(overlaps, default=1.0),
-        max_score_error=max(score_errors, default=0.0),
+        detections=len(found),
+        matched=sum(match.within(tolerance) for match in found),
+        min_iou=min((match.iou for match in found), default=1.0),
+        max_score_error=max((match.score_error for match in found), default=0.0),
+        max_landmark_error=max((match.landmark_error for match in found), default=0.0),
         mean_survivor_error=float(errors.mean()),
         max_survivor_error=float(errors.max()),
         max_box_error=max(box_errors),
@@ -214,43 +215,67 @@ def compare_expressions(
     )
 
 
-def _per_class(
-    run: Runner, ssd: FrozenSSD, backend: Backend, image: Image, least_score: float
-) -> Any:
-    """For each class: the original's boxes and scores, and what the runtime finds."""
-    outputs = run([f"{name}:0" for name in OUTPUTS[:3]], {ssd.cut.image: image[None, ..., ::-1]})
-    corners, scores, classes = (np.asarray(output)[0] for output in outputs)
-    height, width = image.shape[:2]
-    for column, label in enumerate(backend.facts.labels):
-        # The API counts classes from 1.
-        chosen = (classes.astype(int) == column + 1) & (scores >= least_score)
-        boxes = xywh_from_normalised_corners(corners[chosen], width, height)
-        detector = Detector(backend, least_score / 2, label, ANY_ASPECT)
-        yield boxes, scores[chosen], detector(image)
+@dataclass(frozen=True)
+class _Match:
+    """One of the original's detections beside our nearest one; errors as in `DetectorParity`."""
+
+    iou: float
+    score_error: float
+    landmark_error: float
+
+    def within(self, tolerance: Tolerance) -> bool:
+        # Written so that not-a-number fails.
+        return (
+            self.iou >= tolerance.iou
+            and self.score_error <= tolerance.score
+            and self.landmark_error <= tolerance.landmark
+        )
 
 
-def _match(
-    theirs: Boxes, scores: Floats, our_boxes: Boxes, our_scores: Floats
-) -> tuple[list[float], list[float]]:
-    """IoU and score difference of each of their detections with our nearest one."""
-    if not len(our_boxes):
-        return [0.0] * len(theirs), [float(score) for score in scores]
-    overlap = iou_matrix(theirs, our_boxes)
-    nearest = overlap.argmax(axis=1) if len(theirs) else np.empty(0, int)
-    best = overlap[np.arange(len(theirs)), nearest]
-    return best.tolist(), np.abs(our_scores[nearest] - scores).tolist()
+def _detections(
+    before: OpenOriginal, backend: Backend, image: Image, least_score: float
+) -> list[_Match]:
+    """The original's detections of all classes, and what the runtime finds in their place."""
+    matches: list[_Match] = []
+    see = backend.facts.input
+    sizes = InputSizes(fixed=(see.width, see.height))
+    for label, theirs in zip(
+        backend.facts.labels, before.detections(image, least_score), strict=True
+    ):
+        ours = Detector(backend, least_score / 2, label, ANY_ASPECT, sizes)(image)
+        matches += _matched(theirs, ours)
+    return matches
 
 
-def _survivors(run: Runner, ssd: FrozenSSD, backend: Backend, image: Image) -> tuple[Floats, float]:
+def _matched(theirs: Detections, ours: Detections) -> list[_Match]:
+    """Each of their detections beside our nearest one."""
+    if not len(ours):
+        return [_Match(0.0, float(score), 0.0) for score in theirs.scores]
+    overlap = iou_matrix(theirs.boxes, ours.boxes)
+    matches = []
+    for index, row in enumerate(overlap):
+        nearest = int(row.argmax())
+        error = abs(float(ours.scores[nearest] - theirs.scores[index]))
+        landmarks = 0.0
+        if theirs.landmarks is not None:
+            landmarks = float("inf")
+            if ours.landmarks is not None:
+                apart = np.linalg.norm(ours.landmarks[nearest] - theirs.landmarks[index], axis=1)
+                landmarks = float(apart.max() / theirs.boxes[index, 2:].max())
+        matches.append(_Match(float(row[nearest]), error, landmarks))
+    return matches
+
+
+def _survivors(before: OpenOriginal, backend: Backend, image: Image) -> tuple[Floats, float]:
     """Errors of the k best scores, and the largest distance of a survivor's corners."""
     facts = backend.facts
     assert facts.detector is not None
     outputs = backend.infer({facts.input.name: network_input(image, facts.input)})
     our_boxes = outputs[facts.detector.boxes_output][0]
     our_scores = outputs[facts.detector.scores_output][0].max(axis=1)
-    raw = run([ssd.cut.score_output, ssd.cut.decoded], {ssd.cut.image: image[None, ..., ::-1]})
-    scores = np.asarray(raw[0]).reshape(len(ssd.anchors), -1)[:, int(ssd.background) :].max(axis=1)
-    boxes = corners_by_row(raw[1])
-    best = np.sort(scores)[::-1][: len(our_scores)]
-    distance = np.abs(our_boxes[:, None] - boxes[None]).max(axis=2).min(axis=1)
-    return np.abs(np.sort(our_scores)[::-1] - best), float(distance.max())
+    all_of_them = before.candidates(image)
+    best = np.sort(all_of_them.scores)[::-1][: len(our_scores)]
+    counting = our_boxes[our_scores >= LEAST_SURVIVOR]
+    apart = np.abs(counting[:, None] - all_of_them.corners[None]).max(axis=2)
+    distance = apart.min(axis=1)
+    return np.abs(np.sort(our_scores)[::-1] - best), float(distance.max(initial=0.0))

@@ -28,6 +28,19 @@ GRAPH_OPERATORS = frozenset(
     """.split()
 )
 
+# What ONNX face detectors are made of, once more nothing that reaches outside the graph, runs
+# a graph of its own (If, Loop, Scan) or makes large tensors out of small ones without a
+# picture (ConstantOfShape, Expand, Tile).
+ONNX_OPERATORS = frozenset(
+    """
+    Add AveragePool BatchNormalization Cast Ceil Clip Concat Constant Conv ConvTranspose
+    DepthToSpace Div Dropout Elu Exp Flatten Floor Gather GlobalAveragePool HardSigmoid HardSwish
+    Identity LeakyRelu MatMul Max MaxPool Min Mul Neg PRelu Pad Pow ReduceMax ReduceMean ReduceSum
+    Relu Reshape Resize Shape Sigmoid Slice Softmax Softplus Split Sqrt Squeeze Sub Sum Tanh
+    Transpose Unsqueeze Upsample
+    """.split()
+)
+
 # Layers whose configuration is data alone. Wrappers and nested models are searched in turn.
 LAYERS = frozenset(
     """
@@ -72,6 +85,32 @@ def check_graph(graph_def: Any, path: Path) -> None:
             raise UnsafeModel(
                 f"{path}: operator {node.op!r} ({node.name}) has no place in a detector; refused"
             )
+
+
+def check_onnx(proto: Any, path: Path) -> None:
+    """Check an `onnx.ModelProto` as it was parsed, before any library looks into it.
+
+    Raises:
+        UnsafeModel: an operator that is not on the list, or a function or graph inside.
+        BadInput: no network in it, or weights that lie in other files.
+    """
+    graph = proto.graph
+    if not graph.node or not proto.opset_import:
+        raise BadInput(f"{path}: an empty ONNX model")
+    if proto.functions or graph.sparse_initializer:
+        raise UnsafeModel(f"{path}: functions and sparse weights have no place in a detector")
+    for node in graph.node:
+        if node.domain not in ("", "ai.onnx") or node.op_type not in ONNX_OPERATORS:
+            name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+            raise UnsafeModel(
+                f"{path}: operator {name!r} ({node.name}) has no place in a face detector; refused"
+            )
+        if any(a.HasField("g") or a.graphs or a.HasField("sparse_tensor") for a in node.attribute):
+            raise UnsafeModel(f"{path}: {node.op_type} {node.name!r} holds a graph; refused")
+    constants = [a.t for node in graph.node for a in node.attribute if a.HasField("t")]
+    # TensorProto.EXTERNAL is 1.
+    if any(tensor.data_location == 1 for tensor in (*graph.initializer, *constants)):
+        raise BadInput(f"{path}: its weights lie in another file; save the model as one file")
 
 
 def check_keras_config(config: Any, path: Path) -> None:

@@ -8,38 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import onnx_ir as ir
-
 from .frozen_ssd import FrozenSSD
-from .rewrite.editing import add_constant
-
-BOXES, SCORES = "boxes", "scores"
-# Nodes of the head are named so, for those who must treat it apart.
-PREFIX = "head/"
-
-
-class _Builder:
-    """Appends nodes to a graph, one call an operator."""
-
-    def __init__(self, graph: Any) -> None:
-        self._graph = graph
-        self._count = 0
-
-    def __call__(self, op_type: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
-        name = f"{PREFIX}{op_type}_{self._count}"
-        self._count += 1
-        node = ir.node(op_type, inputs, attributes, num_outputs=outputs, name=name)
-        for position, value in enumerate(node.outputs):
-            value.name = f"{name}:{position}"
-        self._graph.append(node)
-        return node.outputs[0] if outputs == 1 else node.outputs
-
-    def floats(self, name: str, values: Any) -> Any:
-        return add_constant(self._graph, PREFIX + name, np.asarray(values, np.float32))
-
-    def integers(self, name: str, *values: int) -> Any:
-        return add_constant(self._graph, PREFIX + name, np.asarray(values, np.int64))
+from .head import BOXES, SCORES, HeadBuilder, set_outputs
 
 
 def append_head(model: Any, ssd: FrozenSSD, top_k: int) -> None:
@@ -56,16 +26,16 @@ def append_head(model: Any, ssd: FrozenSSD, top_k: int) -> None:
     graph = model.graph
     encodings, logits = graph.outputs
     graph.outputs.clear()
-    add = _Builder(graph)
+    add = HeadBuilder(graph)
     count = len(ssd.anchors)
     encodings = add("Reshape", encodings, add.integers("encodings_shape", 1, count, 4))
     columns = ssd.classes + ssd.background
     logits = add("Reshape", logits, add.integers("logits_shape", 1, count, columns))
     scores = _scores(add, logits, ssd)
     best = add("ReduceMax", scores, axes=[2], keepdims=0)
-    k = add.integers("k", min(top_k, count))
-    _, chosen = add("TopK", best, k, outputs=2, axis=1, largest=1, sorted=1)
-    chosen = add("Reshape", chosen, add.integers("k_shape", min(top_k, count)))
+    k = min(top_k, count)
+    _, chosen = add("TopK", best, add.integers("k", k), outputs=2, axis=1, largest=1, sorted=1)
+    chosen = add("Reshape", chosen, add.integers("k_shape", k))
     # Decode the survivors alone: gathering first spares the exponentials of the others.
     boxes = _decode(
         add,
@@ -74,15 +44,13 @@ def append_head(model: Any, ssd: FrozenSSD, top_k: int) -> None:
         ssd,
     )
     survivors = add("Gather", scores, chosen, axis=1)
-    shapes = {BOXES: (boxes, 4), SCORES: (survivors, ssd.classes)}
-    for name, (value, width) in shapes.items():
-        value.name = name
-        value.shape = ir.Shape([1, min(top_k, count), width])
-        value.type = ir.TensorType(ir.DataType.FLOAT)
-        graph.outputs.append(value)
+    set_outputs(
+        graph,
+        {BOXES: (boxes, (1, k, 4)), SCORES: (survivors, (1, k, ssd.classes))},
+    )
 
 
-def _scores(add: _Builder, logits: Any, ssd: FrozenSSD) -> Any:
+def _scores(add: HeadBuilder, logits: Any, ssd: FrozenSSD) -> Any:
     """Probabilities `(1, n, classes)` without background."""
     if ssd.logit_scale != 1:
         logits = add("Mul", logits, add.floats("logit_scale", ssd.logit_scale))
@@ -92,13 +60,13 @@ def _scores(add: _Builder, logits: Any, ssd: FrozenSSD) -> Any:
     return add("Sigmoid", _without_background(add, logits, ssd))
 
 
-def _without_background(add: _Builder, columns: Any, ssd: FrozenSSD) -> Any:
+def _without_background(add: HeadBuilder, columns: Any, ssd: FrozenSSD) -> Any:
     if not ssd.background:
         return columns
     return _columns(add, columns, 1, 1 + ssd.classes)
 
 
-def _columns(add: _Builder, value: Any, start: int, end: int) -> Any:
+def _columns(add: HeadBuilder, value: Any, start: int, end: int) -> Any:
     bounds = [
         add.integers(f"start_{start}", start),
         add.integers(f"end_{end}", end),
@@ -107,7 +75,7 @@ def _columns(add: _Builder, value: Any, start: int, end: int) -> Any:
     return add("Slice", value, *bounds)
 
 
-def _decode(add: _Builder, encodings: Any, anchors: Any, ssd: FrozenSSD) -> Any:
+def _decode(add: HeadBuilder, encodings: Any, anchors: Any, ssd: FrozenSSD) -> Any:
     """Faster R-CNN box coding (arXiv 1506.01497, eq. 2), centre and size to corners."""
     y, x, h, w = ssd.box_scales
     size = _columns(add, anchors, 2, 4)

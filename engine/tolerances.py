@@ -13,6 +13,7 @@ class Tolerance:
         least_score: detections of at least this score must be found again.
         iou: least overlap of a detection with its original.
         score: largest difference of a detection's score, and of any survivor's.
+        landmark: largest distance of a detection's landmark, over the longer side of its box.
         probability: largest difference of a probability.
         agreement: least share of equal most probable classes.
     """
@@ -20,6 +21,7 @@ class Tolerance:
     least_score: float
     iou: float
     score: float
+    landmark: float
     probability: float
     agreement: float
 
@@ -27,7 +29,7 @@ class Tolerance:
 # Under fp16 two anchors of nearly equal score may change places in suppression: the
 # face stays, its box becomes the neighbour's.
 TOLERANCES = {
-    "fp32": Tolerance(0.3, iou=0.99, score=0.01, probability=1e-4, agreement=1.0),
-    "fp16": Tolerance(0.3, iou=0.90, score=0.03, probability=0.02, agreement=0.99),
-    "int8": Tolerance(0.5, iou=0.90, score=0.15, probability=0.25, agreement=0.99),
+    "fp32": Tolerance(0.3, iou=0.99, score=0.01, landmark=0.01, probability=1e-4, agreement=1.0),
+    "fp16": Tolerance(0.3, iou=0.90, score=0.03, landmark=0.05, probability=0.02, agreement=0.99),
+    "int8": Tolerance(0.5, iou=0.90, score=0.15, landmark=0.1, probability=0.25, agreement=0.99),
 }

@@ -11,10 +11,12 @@ from onnx_ir.passes import common
 from .affine import fold_affine
 from .dense import absorb_flatten, convolve_pooled
 from .editing import forget_shapes
+from .opening import free_rows, scale_resizes
 from .prelu import restore_prelu
 from .reshapes import drop_reshapes, fix_reshapes
 from .resizing import convolve_resizes, interpolates
 from .scaling import peel_input_scaling
+from .transposed import convolve_transposed
 from .transposes import sink_transposes
 
 __all__ = [
@@ -22,14 +24,18 @@ __all__ = [
     "clean_up",
     "convolve_pooled",
     "convolve_resizes",
+    "convolve_transposed",
     "drop_reshapes",
     "fix_reshapes",
     "fold_affine",
+    "free_rows",
     "interpolates",
     "operators",
     "peel_input_scaling",
     "restore_prelu",
+    "scale_resizes",
     "sink_transposes",
+    "tidy",
 ]
 
 
@@ -37,9 +43,10 @@ def clean_up(model: Any) -> None:
     """Simplify an `onnx_ir.Model` in place.
 
     Transposes cancelled, PReLU restored, batch normalisation and channel-wise factors
-    folded into convolutions, constants shared, shapes inferred, leftovers removed.
+    folded into convolutions, transposed ones made plain, constants shared, shapes inferred,
+    leftovers removed.
     """
-    _tidy(model)
+    tidy(model)
     fix_reshapes(model.graph)
     drop_reshapes(model.graph)
     sink_transposes(model.graph)
@@ -47,8 +54,9 @@ def clean_up(model: Any) -> None:
     convolve_pooled(model.graph)
     restore_prelu(model.graph)
     fold_affine(model.graph)
+    convolve_transposed(model.graph)
     forget_shapes(model.graph)
-    _tidy(model)
+    tidy(model)
 
 
 def operators(model: Any) -> Counter[str]:
@@ -56,7 +64,8 @@ def operators(model: Any) -> Counter[str]:
     return Counter(node.op_type for node in model.graph.all_nodes())
 
 
-def _tidy(model: Any) -> None:
+def tidy(model: Any) -> None:
+    """Constants in one place and once, shapes inferred, leftovers removed."""
     passes = ir.passes.Sequential(
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         common.IdentityEliminationPass(),

@@ -13,12 +13,18 @@ from .editing import Array, add_constant, array_of, attribute, bypass, only_user
 
 
 def fold_affine(graph: Any) -> int:
-    """Fold what follows each Conv into its weights; returns how many nodes went."""
+    """Fold what follows each Conv or ConvTranspose into its weights; returns how many went."""
     folded = 0
     for conv in list(graph):
-        while conv.op_type == "Conv" and _fold_next(graph, conv):
+        while _convolves(conv) and _fold_next(graph, conv):
             folded += 1
     return folded
+
+
+def _convolves(node: Any) -> bool:
+    return node.op_type == "Conv" or (
+        node.op_type == "ConvTranspose" and attribute(node, "group", 1) == 1
+    )
 
 
 def _fold_next(graph: Any, conv: Any) -> bool:
@@ -30,12 +36,14 @@ def _fold_next(graph: Any, conv: Any) -> bool:
     bias = array_of(bias_value)
     if bias_value is not None and bias is None:
         return False
-    channels = weights.shape[0]
+    # ConvTranspose's weights are (in, out, h, w).
+    axis = int(conv.op_type == "ConvTranspose")
+    channels = weights.shape[axis]
     change = _factor_and_offset(follower, conv.outputs[0], channels)
     if change is None:
         return False
     factor, offset = change
-    wide = weights.astype(np.float64) * factor.reshape(-1, *[1] * (weights.ndim - 1))
+    wide = weights.astype(np.float64) * factor.reshape(-1, *[1] * (weights.ndim - 1 - axis))
     moved = (0 if bias is None else bias.astype(np.float64)) * factor + offset
     name = conv.inputs[1].name
     kernel = add_constant(graph, f"{name}_folded", wide.astype(weights.dtype))

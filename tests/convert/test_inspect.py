@@ -34,7 +34,7 @@ def test_an_onnx_file_of_anyone_is_told_apart_from_a_graph(tmp_path: Path) -> No
     output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [output])
     onnx.save(helper.make_model(graph), tmp_path / "m.pb")
-    assert identify(tmp_path / "m.pb") == "onnx"
+    assert identify(tmp_path / "m.pb") == "onnx_detector"
 
 
 def test_nothing_and_folders_are_named(tmp_path: Path) -> None:

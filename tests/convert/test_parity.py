@@ -143,5 +143,5 @@ def test_an_untrained_network_is_said_to_prove_little(tmp_path: Path) -> None:
 
 
 def test_pictures_without_a_detection_are_said_to_compare_nothing() -> None:
-    parity = DetectorParity(1, 0.3, 0, 0, 1.0, 0.0, 0.0, 0.0, 0.0)
+    parity = DetectorParity(1, 0.3, 0, 0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     assert "--images" in parity.notes()[0]
