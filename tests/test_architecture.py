@@ -22,7 +22,8 @@ MAY_IMPORT = {
 # Inside the engine: a module may only import from layers below its own.
 LAYERS = [
     {"errors", "head_pose"},
-    {"types", "model", "timing", "outputs", "redaction", "signals", "tolerances", "folders"},
+    {"types", "model", "timing", "outputs", "redaction", "signals"},
+    {"tolerances", "folders", "cores"},
     {"engine_file", "tracing"},
     {"gray"},
     {
@@ -39,6 +40,7 @@ LAYERS = [
     {"cuda"},
     {"tensorrt"},
     {"backends", "sources", "tracking", "sinks"},
+    {"plans"},
     {"detector", "classifier", "background", "haar", "inlet", "expressions"},
     {"gpu"},
     {"config"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +13,9 @@ from ..errors import BackendUnavailable
 from ..model import sha256_of
 from .base import Backend
 from .fake import FakeBackend
+from .plan import Plan
 
-__all__ = ["BACKENDS", "Backend", "BackendEntry", "FakeBackend", "open_backend"]
+__all__ = ["BACKENDS", "Backend", "BackendEntry", "FakeBackend", "Plan", "open_backend"]
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,23 @@ BACKENDS: dict[str, BackendEntry] = {
 }
 
 
-def open_backend(path: Path, name: str = "auto") -> Backend:
-    """Open a converted model.
+def open_backend(path: Path, how: str | Plan = "auto") -> Backend:
+    """Open a converted model. Nothing is measured: see `plans.open_model`.
 
     Args:
         path: an ONNX or engine file written by fer-convert.
-        name: a key of `BACKENDS`, or `auto`; see `choose_backend`.
+        how: a plan; or a key of `BACKENDS`, or `auto`, see `choose_backend`, which runs it in
+            plain fp32.
 
     Raises:
         InputNotFound: no file at `path`.
         BadInput: a file that fer-convert did not write, or that cannot be loaded.
         BackendUnavailable: the library is not installed, or no such backend.
     """
-    chosen = choose_backend(name, path)
+    plan = how if isinstance(how, Plan) else None
+    chosen = choose_backend(how.backend if isinstance(how, Plan) else how, path)
+    if plan is not None and plan.file:
+        path = path.with_name(plan.file)
     entry = BACKENDS[chosen]
     if is_engine(path) and chosen != "tensorrt":
         raise BackendUnavailable(
@@ -99,7 +104,10 @@ def open_backend(path: Path, name: str = "auto") -> Backend:
         )
     module, _, class_name = entry.target.partition(":")
     backend = cast(type[Backend], getattr(import_module(module, __package__), class_name))
-    return backend.open(path)
+    opened = backend.open(path, plan)
+    if plan is not None:
+        opened.plan = replace(opened.plan, file=plan.file)
+    return opened
 
 
 def choose_backend(name: str = "auto", path: Path | None = None) -> str:

@@ -10,6 +10,7 @@ from ..model import InputFacts, ModelFacts
 from ..preprocess import face_inputs, network_input
 from ..tracing import span
 from ..types import Boxes, Floats, Image
+from .plan import Decision, Plan
 
 
 class Backend(ABC):
@@ -17,18 +18,34 @@ class Backend(ABC):
 
     Attributes:
         facts: what the model file says about itself.
-        precision: of the arithmetic in use, for reports (`fp32`, `bf16`, ...).
-        device: what computes, for reports (`CPU`, `CUDA`).
+        plan: how it runs, for reports: `plan.describe()`, `plan.as_json()`. Threads are known
+            when the network has run once.
+        decision: why so, with the times of the other plans where they were measured; None of a
+            model that `plans.open_model` did not open.
     """
 
     facts: ModelFacts
-    precision: str
-    device: str = "CPU"
+    plan: Plan
+    decision: Decision | None = None
+
+    @property
+    def precision(self) -> str:
+        """Of the arithmetic in use, for reports (`fp32`, `bf16`, ...)."""
+        return self.plan.precision
+
+    @property
+    def device(self) -> str:
+        """What computes, for reports (`CPU`, `CUDA`)."""
+        return self.plan.device
 
     @classmethod
     @abstractmethod
-    def open(cls, path: Path) -> Backend:
+    def open(cls, path: Path, plan: Plan | None = None) -> Backend:
         """Load the model at `path`.
+
+        Args:
+            path: of the file.
+            plan: how to run it; None for what the backend does by default.
 
         Raises:
             InputNotFound: no file there.

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import BackendUnavailable
 from ..types import Floats
 from .base import Backend
+from .plan import Plan
 
 
 class Exact(Backend):
@@ -22,12 +23,11 @@ class Exact(Backend):
 
     def __init__(self, backend: Backend) -> None:
         self.facts = backend.facts
-        self.precision = backend.precision
-        self.device = backend.device
+        self.plan = backend.plan
         self._backend = backend
 
     @classmethod
-    def open(cls, path: Path) -> Exact:
+    def open(cls, path: Path, plan: Plan | None = None) -> Exact:
         """Refuse: it takes another backend."""
         raise BackendUnavailable(f"{path}: open it with another backend first")
 

@@ -9,6 +9,7 @@ from ..errors import BackendUnavailable
 from ..model import ModelFacts
 from ..types import Floats
 from .base import Backend
+from .plan import Plan
 
 Script = Callable[[int, Mapping[str, Floats]], dict[str, Floats]]
 
@@ -23,13 +24,13 @@ class FakeBackend(Backend):
 
     def __init__(self, script: Script, facts: ModelFacts) -> None:
         self.facts = facts
-        self.precision = "fp32"
+        self.plan = Plan("fake", "CPU", "fp32")
         self.calls = 0
         self.closed = False
         self._script = script
 
     @classmethod
-    def open(cls, path: Path) -> FakeBackend:
+    def open(cls, path: Path, plan: Plan | None = None) -> FakeBackend:
         """Refuse: a script is no file."""
         raise BackendUnavailable(f"{path}: the fake backend is built from a script, not a file")
 

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from ..cores import physical_cores
 from ..errors import BadInput
 from ..model import InputFacts, ModelFacts, read_facts
 from ..preprocess import network_pixels, scaled
 from ..tracing import span
 from ..types import Floats, Image
 from .base import Backend
+from .plan import Plan
 from .sizes import BySize
 
 # The best first. Those that an installation lacks are left out.
@@ -28,28 +30,34 @@ class ONNXRuntimeBackend(Backend):
     faster (CenterFace, 320x256).
     """
 
-    def __init__(self, session: Any, facts: ModelFacts) -> None:
+    def __init__(self, session: Any, facts: ModelFacts, threads: int) -> None:
         self.facts = facts
-        self.precision = facts.precision
         # A provider that finds no device leaves the model to the next one.
-        self.device = PROVIDERS[session.get_providers()[0]]
+        device = PROVIDERS[session.get_providers()[0]]
+        threads = threads if device == "CPU" else 0
+        self.plan = Plan("onnxruntime", device, facts.precision, threads)
         self._session: Any = session
         self._names = [output.name for output in session.get_outputs()]
         # Filled again and again.
         self._memory = BySize(_Memory)
 
     @classmethod
-    def open(cls, path: Path) -> ONNXRuntimeBackend:
+    def open(cls, path: Path, plan: Plan | None = None) -> ONNXRuntimeBackend:
         """Load the model at `path`; see `Backend.open`."""
         facts = read_facts(path)
+        device = plan.device if plan else ""
+        # Left to itself it binds threads to cores, which fails where some are not to be used.
+        threads = (plan.threads if plan else 0) or physical_cores()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = threads
+        providers = _available(device)
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=_available())
+            session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # its exceptions share no base class below Exception
             reason = str(error).strip().splitlines()[-1]
             raise BadInput(f"{path}: ONNX Runtime cannot load it ({reason})") from error
-        return cls(session, facts)
+        return cls(session, facts, threads)
 
     def infer(self, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
         """Run the network once; see `Backend.infer`."""
@@ -87,6 +95,8 @@ class _Memory:
         self.planes: Floats = np.empty((1, facts.channels, facts.height, facts.width), np.float32)
 
 
-def _available() -> list[str]:
+def _available(device: str) -> list[str]:
+    """The providers for a device; all that there are where none is named."""
     installed = onnxruntime.get_available_providers()
-    return [name for name in PROVIDERS if name in installed]
+    named = [name for name in PROVIDERS if name in installed and PROVIDERS[name] == device]
+    return named or [name for name in PROVIDERS if name in installed]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,29 @@ import numpy as np
 import openvino
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
+from ..cores import physical_cores
 from ..errors import BadInput
+from ..folders import cache_folder
 from ..model import InputFacts, ModelFacts, read_facts
 from ..preprocess import face_inputs, network_pixels
 from ..tracing import span
 from ..types import Boxes, Floats, Image
 from .base import Backend
+from .plan import Plan
 from .sizes import BySize
+
+_DEFAULT = Plan("openvino", "CPU", "fp32")
+# int8 is in the file: what else it computes is fp32.
+_HINTS = {
+    "fp32": openvino.Type.f32,
+    "bf16": openvino.Type.bf16,
+    "fp16": openvino.Type.f16,
+    "int8": openvino.Type.f32,
+}
 
 
 class OpenVINOBackend(Backend):
-    """A model compiled for the CPU: bf16 where the processor multiplies it, fp32 otherwise.
+    """A model compiled for a CPU, or for Intel's GPUs and NPUs; by default for the CPU, in fp32.
 
     A detector is compiled to take frames as bytes: changing colour order, scaling and
     transposing them is part of the network. Where its size may be chosen, it is compiled for
@@ -29,10 +42,11 @@ class OpenVINOBackend(Backend):
     another compilation, which comes when they do. Faces are small, and nothing is won with them.
     """
 
-    def __init__(self, path: Path, facts: ModelFacts) -> None:
+    def __init__(self, path: Path, facts: ModelFacts, plan: Plan = _DEFAULT) -> None:
         self.facts = facts
-        self.precision = "bf16" if has_bf16() else "fp32"
-        self._network = _Network(path, self.precision, keep=bool(facts.input.step))
+        precision = "int8" if facts.precision == "int8" else plan.precision
+        self.plan = replace(plan, device=plan.device or "CPU", precision=precision)
+        self._network = _Network(path, self.plan, keep=bool(facts.input.step))
         self._frames = BySize(self._open_frames)
         self._arrays = BySize(self._open_arrays)
         size = facts.input
@@ -44,9 +58,9 @@ class OpenVINOBackend(Backend):
             self._frames(size)
 
     @classmethod
-    def open(cls, path: Path) -> OpenVINOBackend:
+    def open(cls, path: Path, plan: Plan | None = None) -> OpenVINOBackend:
         """Load the model at `path`; see `Backend.open`."""
-        return cls(path, read_facts(path))
+        return cls(path, read_facts(path), plan or _DEFAULT)
 
     def infer(self, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
         """Run the network once; see `Backend.infer`."""
@@ -87,10 +101,18 @@ class OpenVINOBackend(Backend):
     def _open_frames(self, facts: InputFacts) -> tuple[_Request, Image]:
         """A request for frames of a size, and the memory it reads them from."""
         memory = np.empty((facts.height, facts.width, facts.channels), np.uint8)
-        return _Request(self._network.compiled(facts, as_bytes=True)), memory
+        return self._request(facts, as_bytes=True), memory
 
     def _open_arrays(self, facts: InputFacts) -> _Request:
-        return _Request(self._network.compiled(facts, as_bytes=False))
+        return self._request(facts, as_bytes=False)
+
+    def _request(self, facts: InputFacts, as_bytes: bool) -> _Request:
+        compiled = self._network.compiled(facts, as_bytes)
+        if self.plan.device == "CPU":
+            # What the library took, where that was left to it.
+            threads = int(compiled.get_property("INFERENCE_NUM_THREADS"))
+            self.plan = replace(self.plan, threads=threads)
+        return _Request(compiled)
 
 
 class _Request:
@@ -133,16 +155,16 @@ class _Network:
 
     Args:
         path: of the file.
-        precision: `bf16` or `fp32`.
+        plan: device, precision and threads.
         keep: whether more than one compilation is to be expected.
 
     Raises:
         BadInput: OpenVINO cannot read it.
     """
 
-    def __init__(self, path: Path, precision: str, keep: bool) -> None:
-        hint = {"bf16": openvino.Type.bf16, "fp32": openvino.Type.f32}[precision]
-        self._options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+    def __init__(self, path: Path, plan: Plan, keep: bool) -> None:
+        self._device = plan.device
+        self._options = _options(plan)
         self._path = path
         self._keep = keep
         self._core: Any = openvino.Core()
@@ -166,7 +188,7 @@ class _Network:
                 model.reshape([1, facts.channels, facts.height, facts.width])
             if as_bytes:
                 model = _with_scaling(model, facts)
-            return self._core.compile_model(model, "CPU", self._options)
+            return self._core.compile_model(model, self._device, self._options)
 
     def close(self) -> None:
         """Give the weights back; may be called twice."""
@@ -182,6 +204,22 @@ class _Network:
     def _read(self) -> Any:
         with _told_in_a_line(self._path):
             return self._core.read_model(str(self._path))
+
+
+def _options(plan: Plan) -> dict[str, Any]:
+    """A plan in OpenVINO's words."""
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+    if plan.precision in _HINTS and plan.device != "NPU":
+        options["INFERENCE_PRECISION_HINT"] = _HINTS[plan.precision]
+    if plan.device == "CPU" and plan.threads:
+        options["INFERENCE_NUM_THREADS"] = plan.threads
+        if plan.threads > physical_cores():
+            # For low latency it would stay with one thread a physical core.
+            options["ENABLE_HYPER_THREADING"] = True
+    if plan.device != "CPU":
+        # Compiling for these takes seconds.
+        options["CACHE_DIR"] = str(cache_folder() / "openvino")
+    return options
 
 
 @contextmanager
@@ -211,14 +249,3 @@ def _with_scaling(model: Any, facts: InputFacts) -> Any:
 def _alike(channels: Sequence[float]) -> float | list[float]:
     """One number where the channels agree: over rows of pixels, not three values at a time."""
     return channels[0] if len(set(channels)) == 1 else list(channels)
-
-
-def has_bf16() -> bool:
-    """Say whether this processor multiplies bf16 in hardware (Intel AMX, or AVX512-BF16).
-
-    On a Zen 4 without AMX bf16 takes 17 ms where fp32 takes 41 (detector, two threads).
-    """
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.is_file():
-        return False
-    return bool({"amx_bf16", "avx512_bf16"} & set(cpuinfo.read_text(errors="replace").split()))

@@ -15,6 +15,7 @@ from ..tensorrt.find import find_engine
 from ..tensorrt.loading import load_engine
 from ..types import Floats
 from .base import Backend
+from .plan import Plan
 
 
 class TensorRTBackend(Backend):
@@ -27,14 +28,15 @@ class TensorRTBackend(Backend):
 
     def __init__(self, execution: Execution, engine: Engine) -> None:
         self.facts = engine.facts
-        self.precision = engine.engine.precision
-        self.device = "CUDA"
+        self.plan = Plan("tensorrt", "CUDA", engine.engine.precision)
         self.engine = engine.engine
         self.execution = execution
 
     @classmethod
-    def open(cls, path: Path) -> TensorRTBackend:
-        """Load the engine at `path`, or one built from the ONNX file there.
+    def open(cls, path: Path, plan: Plan | None = None) -> TensorRTBackend:
+        """Load the engine at `path`, or one built from the ONNX file there; see `Backend.open`.
+
+        An engine was built for one device and precision: the plan is not read.
 
         Raises:
             BackendUnavailable: no GPU, driver, PyCUDA or TensorRT.
