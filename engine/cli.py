@@ -63,7 +63,30 @@ def build_parser() -> argparse.ArgumentParser:
     models.add_argument("--no-expression", action="store_true", help="find faces only")
     models.add_argument("--backend", default="auto", help="auto, openvino, onnxruntime or tensorrt")
     models.add_argument(
-        "--list-backends", action="store_true", help="say what is installed, and exit"
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="auto (the quickest), cpu, gpu, npu, or AUTO, with which OpenVINO chooses",
+    )
+    models.add_argument(
+        "--threads", type=int, default=0, metavar="N", help="of the CPU (default: the best number)"
+    )
+    models.add_argument(
+        "--precision",
+        default="auto",
+        metavar="NAME",
+        help="auto (the quickest whose answers agree), fp32 for the plain one, bf16, fp16 or int8",
+    )
+    models.add_argument(
+        "--measure",
+        action="store_true",
+        help="measure again which of these is the quickest, for up to 20 s a model; the first run "
+        "does it in 1.5 s in all",
+    )
+    models.add_argument(
+        "--list-backends",
+        action="store_true",
+        help="say what is installed, what the models run on and why, and exit",
     )
 
     how = parser.add_argument_group("detection and tracking")
@@ -181,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.version:
             return _print_version()
         if args.list_backends:
-            return _print_backends()
+            return _print_backends(args)
         _check(args)
         # Late: OpenCV and the backend take longer to import than --help may take.
         from .run import run
@@ -211,13 +234,22 @@ def _print_version() -> int:
     return 0
 
 
-def _print_backends() -> int:
+def _print_backends(args: argparse.Namespace) -> int:
     from .backends import BACKENDS
+    from .plans import devices_here, known_decision
+    from .run import config_from
 
     for name, entry in BACKENDS.items():
         version = entry.installed_version()
         state = f"installed, {version}" if version else f"missing: {entry.install}"
         print(f"{name:12} {entry.use:16} {state}")
+    for device in devices_here():
+        print(f"{'':12} {device.backend} finds {device.describe()}")
+    config = config_from(args)
+    models = {"detector": config.detector_path, "expression": config.expression_path}
+    for name, path in models.items():
+        decision = known_decision(path, config.plan) if path is not None else None
+        print(f"{name:12} {decision.describe() if decision else 'chosen when it first runs'}")
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from .errors import BadInput, InputNotFound
 from .expressions import Expressions
 from .input_size import SMALLEST_FACE, FaceSize, InputSizes
+from .plans.options import PlanOptions
 from .scheduler import Interval, Schedule
 from .smoothing import ExpressionSmoother
 from .sources import Delivery
@@ -38,6 +39,9 @@ class PipelineConfig:
         expression: a converted expression model; None for the shipped one.
         classify: whether faces are classified at all.
         backend: a name of `backends.BACKENDS`, or `auto`.
+        device, threads, precision: of the models; what is left at `auto` or 0 is measured, see
+            `plans.PlanOptions`.
+        measure: whether to measure even what was measured in an earlier run.
         detect_every: frames from one detection to the next, or `auto` to let measured drift
             decide.
         classify_every: frames from one classification of a face to the next; its last answer
@@ -62,6 +66,10 @@ class PipelineConfig:
     expression: Path | None = None
     classify: bool = True
     backend: str = "auto"
+    device: str = "auto"
+    threads: int = 0
+    precision: str = "auto"
+    measure: bool = False
     detect_every: Interval = 10
     classify_every: int = 1
     background: bool | None = None
@@ -75,6 +83,7 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         Schedule(self.detect_every)
+        _ = self.plan
         Expressions((), ExpressionSmoother(self.smooth_s), self.classify_every)
         if not self.max_age_s >= 0:
             raise BadInput(f"maximum age {self.max_age_s:g} s: give 0 or more seconds")
@@ -100,6 +109,11 @@ class PipelineConfig:
         if self.detector in DETECTOR_FILES:
             return shipped_weights(DETECTOR_FILES[str(self.detector)])
         return Path(self.detector)
+
+    @property
+    def plan(self) -> PlanOptions:
+        """What is asked of the models' execution plans."""
+        return PlanOptions(self.backend, self.device, self.threads, self.precision, self.measure)
 
     @property
     def sizes(self) -> InputSizes:

@@ -68,6 +68,7 @@ class Pipeline:
         self._followed_for = 1
         # For the worker, when the frame is done.
         self._due: Frame | None = None
+        self._stages = [model for model in models if isinstance(model, Stages)]
         self._closing = ExitStack()
         for model in models:
             self._closing.callback(model.close)
@@ -136,6 +137,11 @@ class Pipeline:
     def labels(self) -> tuple[str, ...]:
         """The expression labels, in the model's order; empty without expressions."""
         return self._classifier.labels if self._classifier else ()
+
+    @property
+    def plans(self) -> dict[str, str]:
+        """How each model runs, and why so, for people."""
+        return {name: plan for stages in self._stages for name, plan in stages.plans.items()}
 
     def __iter__(self) -> Iterator[FrameResult]:
         for frame in self.source:

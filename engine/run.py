@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.quiet:
             source = pipeline.source
             summary = clock.summary(source.captured, source.dropped, faces)
-            print(describe(summary), file=sys.stderr)
+            print(describe(summary, pipeline.plans), file=sys.stderr)
     if failure is not None:
         raise failure
     return 0
@@ -120,6 +120,10 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         expression=args.expression,
         classify=not args.no_expression,
         backend=args.backend,
+        device=args.device,
+        threads=args.threads,
+        precision=args.precision,
+        measure=args.measure,
         detect_every=_interval(args.detect_every),
         classify_every=args.classify_every,
         background=args.background,
@@ -142,9 +146,10 @@ def _interval(text: str) -> Interval:
         raise BadInput(f"--detect-every {text}: give a number of frames, or auto") from None
 
 
-def describe(summary: RunSummary) -> str:
-    """The closing lines of a run."""
-    lines = [
+def describe(summary: RunSummary, plans: Mapping[str, str]) -> str:
+    """The closing lines of a run; `plans` say how each model ran."""
+    lines = [f"{name:10} {plan}" for name, plan in plans.items()]
+    lines += [
         f"frames     {summary.processed} processed, {summary.dropped} dropped, "
         f"{summary.captured} captured",
         f"faces      {summary.faces}",

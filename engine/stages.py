@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from .backends import Backend, open_backend
+from .backends import Backend
 from .backends.tensorrt import TensorRTBackend
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
@@ -18,6 +18,7 @@ from .gpu.frames import FrameUploads
 from .gpu.inputs import has_kernel
 from .gpu.kcf import GPUTracking
 from .haar import HaarDetector
+from .plans import open_model
 from .sources import Feed
 from .sources.base import LosslessFeed
 from .tracking import FOLLOWERS, Followers
@@ -43,6 +44,7 @@ class Stages:
             then owns.
         followers: make what carries faces from frame to frame, by name.
         default_score: what a face has to score by the detector's file, 0-1.
+        models: by name, as they were opened; None for those that are no network.
     """
 
     detector: FindFaces
@@ -52,6 +54,12 @@ class Stages:
     feeding: Callable[[Feed], Feed] = _as_it_is
     followers: Followers = field(default_factory=lambda: FOLLOWERS)
     default_score: float = 0.0
+    models: Mapping[str, Backend | None] = field(default_factory=dict)
+
+    @property
+    def plans(self) -> dict[str, str]:
+        """How each model runs, and why so, for people."""
+        return {name: model.why() for name, model in self.models.items() if model is not None}
 
     def __enter__(self) -> Stages:
         return self
@@ -69,9 +77,9 @@ def open_stages(config: PipelineConfig) -> Stages:
     with ExitStack() as opened:
         first = second = None
         if config.detector_path is not None:
-            first = opened.enter_context(open_backend(config.detector_path, config.backend))
+            first = opened.enter_context(open_model(config.detector_path, config.plan))
         if config.classify:
-            second = opened.enter_context(open_backend(config.expression_path, config.backend))
+            second = opened.enter_context(open_model(config.expression_path, config.plan))
         return stages_of(first, second, config, opened)
 
 
@@ -117,6 +125,7 @@ def stages_of(
         feeding,
         followers,
         _default_score(first),
+        {"detector": first, "expression": second},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..model import InputFacts, ModelFacts
@@ -92,6 +93,12 @@ class Backend(ABC):
             faces = face_inputs(image, boxes, facts, expression.crop_scale)
         with span("classify"):
             return self.infer({facts.name: faces})
+
+    def why(self) -> str:
+        """How the model runs, and why so, for people."""
+        if self.decision is None:
+            return self.plan.describe()
+        return replace(self.decision, plan=self.plan).describe()
 
     @abstractmethod
     def close(self) -> None:

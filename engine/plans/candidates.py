@@ -163,7 +163,9 @@ def _rank(plan: Plan, variants: Sequence[Variant]) -> tuple[object, ...]:
 def _no_device(options: PlanOptions, able: Sequence[Device]) -> str:
     if not able:
         return "no inference backend is installed: pip install openvino"
-    there = "; ".join(f"{device.backend} {device.describe()}" for device in able)
+    there = "; ".join(
+        f"{device.backend} {device.describe()}" for device in able if device.name != AUTO
+    )
     return f"--device {options.device}: there is none here; there are {there}"
 
 

@@ -68,6 +68,8 @@ def known_decision(path: Path, options: PlanOptions | None = None) -> Decision |
     Raises:
         InputNotFound, BadInput: the model cannot be read.
     """
+    if is_engine(path):
+        return None
     options = options or PlanOptions()
     return cache.recall(_key(path, find_variants(path, read_facts(path)), options))
 
@@ -95,7 +97,7 @@ def _plain(path: Path, options: PlanOptions, variants: Sequence[Variant]) -> Bac
     if (options.device, options.precision) == ("auto", "auto"):
         backend = choose_backend(options.backend)
         return _opened(path, Plan(backend, "", "fp32", options.threads), reason)
-    return _opened(path, candidates(options, _devices(options.backend), variants)[0], reason)
+    return _opened(path, candidates(options, devices_here(options.backend), variants)[0], reason)
 
 
 def _remembered(
@@ -108,6 +110,10 @@ def _remembered(
         model = open_backend(path, decision.plan)
     except FerError:
         return None
+    if model.device != decision.plan.device:
+        # ONNX Runtime leaves a model to the CPU where CUDA is gone.
+        model.close()
+        return None
     model.decision = decision
     return model
 
@@ -119,7 +125,7 @@ def _measured(
     variants: Sequence[Variant],
     key: dict[str, Any],
 ) -> Backend:
-    plans = candidates(options, _devices(options.backend), variants)
+    plans = candidates(options, devices_here(options.backend), variants)
     if len(plans) == 1 and not _has_other_threads(plans[0], options):
         return _opened(path, plans[0], "the only way here")
     limit_s = _PATIENT_LIMIT_S if options.again else _LIMIT_S[facts.kind]
@@ -142,8 +148,8 @@ def _has_other_threads(plan: Plan, options: PlanOptions) -> bool:
     return cores() > 1 and bool(list(other_threads(plan, options, cores())))
 
 
-def _devices(backend: str) -> tuple[Device, ...]:
-    """Those of the libraries that are installed and come into question."""
+def devices_here(backend: str = "auto") -> tuple[Device, ...]:
+    """What the installed libraries find, but for TensorRT; those of one backend, or all."""
     names = [name for name, entry in BACKENDS.items() if entry.installed_version()]
     return find_devices([name for name in names if backend in ("auto", name)])
 
