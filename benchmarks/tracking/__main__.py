@@ -3,8 +3,9 @@
     python -m fer_edge.benchmarks.tracking --photos photos -o tracking.json
 
 writes `tracking.json` and `tracking.png`. Detections are the true boxes, so that trackers are
-compared and not a detector; all trackers detect in the same frames. `--only` measures some parts
-anew and keeps the others of an existing report.
+compared and not a detector; all trackers detect in the same frames. With `--detector` accuracy is
+that of the trackers behind a real one: two detectors are compared by two reports. `--only`
+measures some parts anew and keeps the others of an existing report.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from fer_edge.engine.config import PipelineConfig
+from fer_edge.engine.detector import FindFaces
 from fer_edge.engine.errors import BadInput, FerError
+from fer_edge.engine.stages import open_stages
 
 from .material import cut_heads, read_photographs
 from .metrics import Score, score
@@ -55,6 +60,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=2, help="videos a class and rate (2)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each video (3)")
     parser.add_argument("--jitter", type=float, default=0.0, help="of detections, in box sides (0)")
+    parser.add_argument(
+        "--detector", metavar="NAME|FILE", help="as for fer-run (default: the true boxes)"
+    )
     parser.add_argument("--faces", default="1,2,4,8,16", help="numbers to time (1,2,4,8,16)")
     parser.add_argument("--frames", type=int, default=150, help="updates to time (150)")
     parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
@@ -86,7 +94,7 @@ def _measure(args: argparse.Namespace) -> dict[str, Any]:
     report: dict[str, Any] = {}
     if args.output and args.output.is_file():
         report = json.loads(args.output.read_text())
-    keys = ("kinds", "every", "fps", "seeds", "seconds", "jitter")
+    keys = ("kinds", "every", "fps", "seeds", "seconds", "jitter", "detector")
     report |= new_report({key: getattr(args, key) for key in keys})
     if "speed" in parts:
         report["speed"] = list(_speed(args, names))
@@ -120,11 +128,12 @@ def _accuracy(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
     totals: dict[tuple[str, int], dict[str, Score]] = {
         (name, every): {} for name in names for every in intervals
     }
-    for video in _all_videos(args):
-        for (name, every), kinds in totals.items():
-            run = follow(video, TRACKERS[name](), every, args.jitter)
-            result = score(video.truth, run.answers)
-            kinds[video.kind] = kinds[video.kind] + result if video.kind in kinds else result
+    with _detector(args.detector) as detector:
+        for video in _all_videos(args):
+            for (name, every), kinds in totals.items():
+                run = follow(video, TRACKERS[name](), every, args.jitter, detector=detector)
+                result = score(video.truth, run.answers)
+                kinds[video.kind] = kinds[video.kind] + result if video.kind in kinds else result
     return {
         name: {
             str(every): {kind: figures(result) for kind, result in totals[name, every].items()}
@@ -132,6 +141,15 @@ def _accuracy(args: argparse.Namespace, names: list[str]) -> dict[str, Any]:
         }
         for name in names
     }
+
+
+@contextmanager
+def _detector(name: str | None) -> Iterator[FindFaces | None]:
+    if name is None:
+        yield None
+        return
+    with open_stages(PipelineConfig(detector=name, classify=False)) as stages:
+        yield stages.detector
 
 
 def _all_videos(args: argparse.Namespace) -> Iterator[Video]:

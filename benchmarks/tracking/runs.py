@@ -1,4 +1,4 @@
-"""One tracker over one sequence, with the true boxes in place of a detector."""
+"""One tracker over one sequence, with the true boxes in place of a detector or behind one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from time import perf_counter
 
 import numpy as np
 
+from fer_edge.engine.detector import FindFaces
 from fer_edge.engine.tracking import FOLLOWERS, FaceTracker, Follower
 from fer_edge.engine.types import Detections, Frame
 
@@ -41,7 +42,12 @@ class Run:
 
 
 def follow(
-    sequence: Sequence, follower: Follower, every: int, jitter: float = 0.0, seed: int = 0
+    sequence: Sequence,
+    follower: Follower,
+    every: int,
+    jitter: float = 0.0,
+    seed: int = 0,
+    detector: FindFaces | None = None,
 ) -> Run:
     """Detect every `every`-th frame, and follow in between.
 
@@ -51,6 +57,7 @@ def follow(
         every: frames from one detection to the next; all trackers detect in the same frames.
         jitter: standard deviation of the detected boxes' place and size, in box sides.
         seed: of the jitter.
+        detector: finds the faces; None for the true boxes.
     """
     tracker, rng = FaceTracker(follower), np.random.default_rng(seed)
     run = Run([], [], [])
@@ -63,7 +70,10 @@ def follow(
             run.update_s.append(spent)
             run.followed.append(faces)
         if index % every == 0:
-            tracker.correct(frame, detections(sequence, index, jitter, rng))
+            if detector is None:
+                tracker.correct(frame, detections(sequence, index, jitter, rng))
+            else:
+                tracker.correct(frame, detector(image))
         run.answers.append({track.id: track.box for track in tracker.tracks})
     return run
 
