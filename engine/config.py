@@ -22,7 +22,8 @@ EXPRESSION_FILE = "expression.onnx"
 DETECTOR_FILE = "face_detector.onnx"
 # The shipped detectors by name, and two that are no network.
 DETECTOR_FILES = {
-    "default": DETECTOR_FILE,
+    "default": "centerface.onnx",
+    "lite": "yunet_s.onnx",
     "ssd": DETECTOR_FILE,
 }
 HAAR, WHOLE_PICTURE = "haar", "none"
