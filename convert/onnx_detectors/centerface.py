@@ -18,7 +18,7 @@ FACTS = Facts(
     mean=(0.0, 0.0, 0.0),
     default_score=0.5,
     iou_threshold=0.3,
-    least_face=10.0,
+    least_face=12.0,
     largest_face=340.0,
 )
 EXPECTED = "CenterFace: maps of 1 (sigmoid), 2, 2 and 10 channels at stride 4"
