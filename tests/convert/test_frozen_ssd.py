@@ -197,7 +197,7 @@ def test_the_runtime_finds_the_reference_faces(
     path = shipped_weights(DETECTOR_FILE) if shipped else real_detector[0]
     reference = json.loads((shared / "data/photos/reference_detections.json").read_text())
     with open_backend(path, backend) as opened:
-        exact = opened.precision == "fp32"
+        exact = opened.precision == opened.facts.precision == "fp32"
         detector = Detector(opened, min_score=0.2)
         for name, known in reference.items():
             image = cv2.imread(str(shared / "data/photos" / name))

@@ -45,7 +45,7 @@ def running_monitor(
     streams = Streams(
         Detector(fake_detector(lambda _: found)),
         ExpressionClassifier(fake_expression(favourite)),
-        PipelineConfig(tracker="none", delivery="realtime", detect_every=10),
+        PipelineConfig(tracker="none", delivery="realtime", detect_every=10, min_score=0.5),
     )
     streams.endless = True
     settings = MonitorOptions(port=0, data=data, **options)
