@@ -157,6 +157,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     out.add_argument("--show", action="store_true", help="window; q quits")
     out.add_argument("--blur", action="store_true", help="hide faces in --save and --show")
+    out.add_argument(
+        "--landmarks",
+        action="store_true",
+        help="draw eyes, nose and mouth in --save and --show; not with --blur",
+    )
     out.add_argument("--quiet", action="store_true", help="no progress, no summary")
     out.add_argument("--version", action="store_true", help="print the version, and exit")
     _add_monitor_options(parser)

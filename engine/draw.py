@@ -15,13 +15,17 @@ COLOURS = (
 BLACK = (0, 0, 0)
 
 
-def annotate(image: Image, faces: Sequence[Face], blur: bool = False) -> Image:
+def annotate(
+    image: Image, faces: Sequence[Face], blur: bool = False, landmarks: bool = False
+) -> Image:
     """Return a copy of a BGR uint8 picture with box, id and expression of each face.
 
     Args:
         image: the frame.
         faces: what was found in it.
         blur: pixelate the faces first, so that nobody can be recognised.
+        landmarks: a dot for each landmark too; none where faces are blurred, whose features
+            they would give away.
     """
     picture = image.copy()
     if blur:
@@ -29,6 +33,8 @@ def annotate(image: Image, faces: Sequence[Face], blur: bool = False) -> Image:
             hide(picture, face.track.box)
     for face in faces:
         _draw(picture, face)
+        if landmarks and not blur:
+            _draw_landmarks(picture, face)
     return picture
 
 
@@ -59,8 +65,7 @@ def caption(face: Face) -> str:
 def _draw(picture: Image, face: Face) -> None:
     x, y, w, h = (round(value) for value in face.track.box)
     colour = COLOURS[face.track.id % len(COLOURS)]
-    # Sizes follow the picture, so that 4K is as readable as VGA.
-    unit = max(1, round(min(picture.shape[:2]) / 360))
+    unit = _unit(picture)
     cv2.rectangle(picture, (x, y), (x + w, y + h), colour, 2 * unit)
     text, scale = caption(face), 0.5 * unit
     (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, unit)
@@ -73,3 +78,24 @@ def _draw(picture: Image, face: Face) -> None:
         picture, text, (left + 2 * unit, top - base), cv2.FONT_HERSHEY_SIMPLEX, scale, BLACK, unit,
         cv2.LINE_AA,
     )  # fmt: skip
+
+
+def _draw_landmarks(picture: Image, face: Face) -> None:
+    # Dots of a small face are small, that it can still be seen.
+    share = min(face.track.box[2:]) / 40
+    radius = max(1, round(min(2.0 * _unit(picture), share)))
+    colour = COLOURS[face.track.id % len(COLOURS)]
+    for x, y in face.track.landmarks:
+        # OpenCV takes 32 bits, four of them for sixteenths of a pixel.
+        middle = (_sixteenths(x), _sixteenths(y))
+        cv2.circle(picture, middle, 16 * (radius + 1), BLACK, -1, cv2.LINE_AA, shift=4)
+        cv2.circle(picture, middle, 16 * radius, colour, -1, cv2.LINE_AA, shift=4)
+
+
+def _sixteenths(value: float) -> int:
+    return round(16 * min(max(value, -1e6), 1e6))
+
+
+def _unit(picture: Image) -> int:
+    """What sizes follow, so that 4K is as readable as VGA."""
+    return max(1, round(min(picture.shape[:2]) / 360))

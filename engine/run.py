@@ -96,9 +96,9 @@ def _sinks(
     if args.csv:
         yield CSV(args.csv, labels)
     if args.save:
-        yield Annotated(VideoSink(args.save, fps), args.blur)
+        yield Annotated(VideoSink(args.save, fps), args.blur, args.landmarks)
     if args.show:
-        yield Annotated(open_window(stop), args.blur)
+        yield Annotated(open_window(stop), args.blur, args.landmarks)
 
 
 def _uri(args: argparse.Namespace) -> str:

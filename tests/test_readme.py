@@ -16,7 +16,7 @@ from fer_edge.benchmarks.cli import build_parser as bench_parser
 from fer_edge.benchmarks.cli import with_command
 from fer_edge.convert.cli import build_parser as convert_parser
 from fer_edge.engine.cli import build_parser as run_parser
-from fer_edge.engine.sinks.records import SCHEMA
+from fer_edge.engine.sinks.records import POSE, SCHEMA
 from fer_edge.models.cli import build_parser as train_parser
 
 from .conftest import REPOSITORY
@@ -130,8 +130,9 @@ def test_the_record_shown_has_the_form_that_is_written() -> None:
     assert shown["schema"] == SCHEMA
     assert list(shown) == ["schema", "frame", "time", "faces"]
     assert list(shown["faces"][0]) == [
-        "id", "box", "score", "origin", "expression", "probabilities",
+        "id", "box", "score", "origin", "landmarks", "pose", "expression", "probabilities",
     ]  # fmt: skip
+    assert list(shown["faces"][0]["pose"]) == list(POSE)
 
 
 def test_links_and_make_targets_exist() -> None:

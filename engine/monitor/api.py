@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -15,12 +15,15 @@ from ..redaction import redacted
 from . import schemas
 from .metrics import exposition
 from .monitor import Monitor
+from .pictures import View
 
 PREFIX = "/api/v1"
 _PROBLEM: dict[str, Any] = {"model": schemas.Problem}
 REFUSED: dict[int | str, dict[str, Any]] = {409: _PROBLEM}
 FORBIDDEN: dict[int | str, dict[str, Any]] = {403: _PROBLEM}
 UNKNOWN: dict[int | str, dict[str, Any]] = {404: _PROBLEM}
+# Settings that are the pictures' and not the engine's.
+VIEW = tuple(field.name for field in fields(View))
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="number of a source")]
 
 
@@ -61,7 +64,7 @@ def _state_router(monitor: Monitor) -> APIRouter:
     def change_settings(change: schemas.SettingsChange) -> schemas.Settings:
         """Change settings, from the next frame on."""
         values = change.model_dump(exclude_none=True)
-        view = {name: values.pop(name) for name in ("blur", "mirror") if name in values}
+        view = {name: values.pop(name) for name in VIEW if name in values}
         monitor.change(replace(monitor.streams.config, **values), replace(monitor.view, **view))
         return settings_of(monitor)
 
@@ -167,6 +170,7 @@ def settings_of(monitor: Monitor) -> schemas.Settings:
         min_score=config.min_score or 0.0,
         blur=view.blur,
         mirror=view.mirror,
+        landmarks=view.landmarks,
     )
 
 

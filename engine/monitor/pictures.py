@@ -7,7 +7,7 @@ import json
 import struct
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -16,7 +16,7 @@ import cv2
 from ..draw import annotate, hide
 from ..sinks.records import face_record
 from ..streams import StreamResult
-from ..types import Face, Image
+from ..types import Face, Image, Track
 from .levels import Levels
 
 JPEG_QUALITY = 80
@@ -34,10 +34,17 @@ class View:
     Attributes:
         blur: pixelate the faces.
         mirror: left and right changed, as people know themselves.
+        landmarks: dots on eyes, nose and mouth, where faces are not blurred.
     """
 
     blur: bool = False
     mirror: bool = False
+    landmarks: bool = True
+
+    @property
+    def dots(self) -> bool:
+        """Whether landmarks are seen: of a blurred face they would give the features away."""
+        return self.landmarks and not self.blur
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,7 @@ class Pictures:
         if newest is None:
             return None
         view, result = self._view(), newest[1].result
-        return encode(annotate(result.frame.image, result.faces, view.blur))
+        return encode(annotate(result.frame.image, result.faces, view.blur, view.landmarks))
 
     def _run(self) -> None:
         while not self._closed:
@@ -189,15 +196,15 @@ class Pictures:
             "time": round(frame.time_s, 3),
             "width": width,
             "height": height,
-            "faces": [self._face(face, width, view.mirror) for face in faces],
+            "faces": [self._face(face, width, view) for face in faces],
         }
         return Picture(number, header, encode(shown(frame.image, faces, view)), result.captured_s)
 
-    def _face(self, face: Face, width: int, mirror: bool) -> dict[str, Any]:
-        known = {**face_record(face), "level": self._levels(face.expression)}
-        if mirror:
-            x, y, w, h = known["box"]
-            known["box"] = [round(width - x - w, 2), y, w, h]
+    def _face(self, face: Face, width: int, view: View) -> dict[str, Any]:
+        seen = replace(face, track=mirrored(face.track, width)) if view.mirror else face
+        known = {**face_record(seen), "level": self._levels(face.expression)}
+        if not view.dots:
+            known.pop("landmarks", None)
         return known
 
     def close(self) -> None:
@@ -222,6 +229,15 @@ def shown(image: Image, faces: Sequence[Face], view: View) -> Image:
         size = (MAX_WIDTH, round(height * MAX_WIDTH / width))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     return cv2.flip(image, 1) if view.mirror else image  # type: ignore[return-value]
+
+
+def mirrored(track: Track, width: int) -> Track:
+    """A face of a frame so many pixels wide, left and right changed."""
+    x, y, w, h = track.box
+    points = [(width - across, down) for across, down in track.landmarks]
+    # The eye and the corner of the mouth that are left as seen come first.
+    points = [points[index] for index in (1, 0, 2, 4, 3)] if points else []
+    return replace(track, box=(width - x - w, y, w, h), landmarks=tuple(points))
 
 
 def encode(image: Image) -> bytes:

@@ -60,6 +60,9 @@ class Settings(BaseModel):
     min_score: float = Field(description="least score of a face, 0-1")
     blur: bool = Field(description="hide faces in pictures")
     mirror: bool = Field(description="pictures left to right")
+    landmarks: bool = Field(
+        description="eyes, nose and mouth drawn into pictures whose faces are not hidden"
+    )
 
 
 class SettingsChange(BaseModel):
@@ -72,6 +75,7 @@ class SettingsChange(BaseModel):
     min_score: Annotated[float, Field(ge=0, le=1)] | None = None
     blur: bool | None = None
     mirror: bool | None = None
+    landmarks: bool | None = None
 
 
 class NewSource(BaseModel):

@@ -14,16 +14,18 @@ class Annotated(Sink):
     Args:
         sink: where the pictures go.
         blur: hide every face in the picture.
+        landmarks: draw them, where faces are not hidden.
     """
 
-    def __init__(self, sink: PictureSink, blur: bool = False) -> None:
+    def __init__(self, sink: PictureSink, blur: bool = False, landmarks: bool = False) -> None:
         self._sink = sink
         self._blur = blur
+        self._landmarks = landmarks
 
     def write(self, result: FrameResult) -> None:
         """Draw and show one result; see `Sink.write`."""
         with span("draw"):
-            image = annotate(result.frame.image, result.faces, self._blur)
+            image = annotate(result.frame.image, result.faces, self._blur, self._landmarks)
         self._sink.show(image, result.frame.time_s)
 
     def finish(self, complete: bool) -> None:

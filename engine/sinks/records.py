@@ -15,6 +15,9 @@ from ..types import Face, FrameResult
 from .base import Sink
 
 SCHEMA = 1
+# The five landmarks in CSV, in their order: left and right as one sees the picture.
+LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+POSE = ("roll", "yaw", "pitch")
 # What a crash of the machine may cost at most.
 FLUSH_EVERY_S = 1.0
 
@@ -76,7 +79,7 @@ class JSONLines(_TextSink):
 
 
 class CSV(_TextSink):
-    """One row a face: the same as JSONL, with a column a label."""
+    """One row a face: the same as JSONL, with a column a label, coordinate and angle."""
 
     def __init__(self, path: Path, labels: Sequence[str]) -> None:
         super().__init__(path)
@@ -84,12 +87,15 @@ class CSV(_TextSink):
         self._labels = labels
         self._writer.writerow(
             ["frame", "time", "id", "x", "y", "w", "h", "score", "origin", "expression", *labels]
+            + [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
+            + [f"pose_{angle}" for angle in POSE]
         )
 
     def _write(self, file: TextIO, result: FrameResult) -> None:
         for face in result.faces:
             known = face_record(face)
-            probabilities = known.get("probabilities", {})
+            probabilities, pose = known.get("probabilities", {}), known.get("pose", {})
+            landmarks = known.get("landmarks", [("", "")] * len(LANDMARKS))
             self._writer.writerow(
                 [
                     result.frame.index,
@@ -100,6 +106,8 @@ class CSV(_TextSink):
                     known["origin"],
                     known.get("expression", ""),
                     *(probabilities.get(label, "") for label in self._labels),
+                    *(value for point in landmarks for value in point),
+                    *(pose.get(angle, "") for angle in POSE),
                 ]
             )
 
@@ -115,7 +123,7 @@ def record(result: FrameResult, raw: bool = False) -> dict[str, Any]:
 
 
 def face_record(face: Face, raw: bool = False) -> dict[str, Any]:
-    """The JSON object of a face; without expressions, their keys are left out."""
+    """The JSON object of a face; keys of what is not known are left out."""
     track = face.track
     known: dict[str, Any] = {
         "id": track.id,
@@ -123,6 +131,11 @@ def face_record(face: Face, raw: bool = False) -> dict[str, Any]:
         "score": round(track.score, 4),
         "origin": track.origin,
     }
+    if track.landmarks:
+        known["landmarks"] = [[round(x, 2), round(y, 2)] for x, y in track.landmarks]
+    if (pose := track.pose) is not None:
+        # No minus before a zero.
+        known["pose"] = {angle: round(getattr(pose, angle), 1) + 0.0 for angle in POSE}
     if face.probabilities:
         known["expression"] = face.expression
         known["probabilities"] = _rounded(face.probabilities)

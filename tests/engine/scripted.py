@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -63,17 +64,27 @@ Found = list[tuple[tuple[float, float, float, float], float]]
 """Faces of one detection: corners (ymin, xmin, ymax, xmax) in 0-1, and score."""
 
 
-def fake_detector(script: Callable[[int], Found]) -> FakeBackend:
-    """A detector that finds `script(call)` at its call-th inference."""
+# Landmarks of a scripted face: (across, down) in shares of its box.
+MARKS = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
+
+
+def fake_detector(script: Callable[[int], Found], landmarks: bool = False) -> FakeBackend:
+    """A detector that finds `script(call)` at its call-th inference, maybe with `MARKS`."""
 
     def answer(call: int, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         boxes = np.zeros((1, SURVIVORS, 4), np.float32)
         scores = np.zeros((1, SURVIVORS, 1), np.float32)
         for slot, (corners, score) in enumerate(script(call)):
             boxes[0, slot], scores[0, slot] = corners, score
-        return {"boxes": boxes, "scores": scores}
+        corner, size = boxes[..., None, 1::-1], (boxes[..., 2:] - boxes[..., :2])[..., None, ::-1]
+        points = corner + np.float32(MARKS) * size
+        return {"boxes": boxes, "scores": scores, "landmarks": points}
 
-    return FakeBackend(answer, detector_facts())
+    facts = detector_facts()
+    if landmarks:
+        assert facts.detector is not None
+        facts = replace(facts, detector=replace(facts.detector, landmarks_output="landmarks"))
+    return FakeBackend(answer, facts)
 
 
 def fake_expression(favourite: int = 3) -> FakeBackend:

@@ -43,7 +43,7 @@ def running_monitor(
 ) -> Iterator[Running]:
     """Run a monitor without a source; the engine has a thread of its own."""
     streams = Streams(
-        Detector(fake_detector(lambda _: found)),
+        Detector(fake_detector(lambda _: found, landmarks=True)),
         ExpressionClassifier(fake_expression(favourite)),
         PipelineConfig(tracker="none", delivery="realtime", detect_every=10, min_score=0.5),
     )

@@ -18,7 +18,9 @@ import pytest
 
 from fer_edge.engine.backends import BACKENDS
 from fer_edge.engine.cli import main
+from fer_edge.engine.sources.demo import demo_face_box
 
+from ..conftest import REPOSITORY
 from .scripted import expression_facts
 from .tiny_models import write_detector, write_expression
 
@@ -117,6 +119,26 @@ def test_detection_beside_the_loop_loses_no_frame(models: list[str], tmp_path: P
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [line["frame"] for line in lines] == list(range(40))
     assert {face["origin"] for line in lines for face in line["faces"]} <= {"tracked"}
+
+
+def test_the_landmarks_of_the_demo_are_on_its_face(tmp_path: Path) -> None:
+    """By the shipped network, detected and followed, in a file and in a picture."""
+    model = REPOSITORY / "models" / "centerface.onnx"
+    options = ["--detector", str(model), "--no-expression", "--max-frames", "6", "--quiet"]
+    plain, dotted, out = (tmp_path / name for name in ("plain.avi", "dotted.avi", "out.jsonl"))
+    assert main([*options, "--save", str(plain)]) == 0
+    assert main([*options, "--save", str(dotted), "--landmarks", "--jsonl", str(out)]) == 0
+    for index, line in enumerate(out.read_text().splitlines()):
+        (face,) = json.loads(line)["faces"]
+        x, y, w, h = demo_face_box(index)
+        # Where they are in FACE_BOX, marked by hand.
+        shares = [(0.27, 0.29), (0.78, 0.3), (0.53, 0.53), (0.29, 0.67), (0.74, 0.68)]
+        truth = [(x + across * w, y + down * h) for across, down in shares]
+        off = np.linalg.norm(np.subtract(face["landmarks"], truth), axis=1)
+        assert off.max() < 0.1 * h
+        assert all(abs(angle) < 15 for angle in face["pose"].values())
+    pictures = [cv2.VideoCapture(str(path)).read()[1] for path in (plain, dotted)]
+    assert np.abs(np.subtract(*pictures, dtype=int)).max() > 50
 
 
 def test_blur_hides_faces_in_the_saved_video(models: list[str], tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_edge.engine.draw import annotate, caption
-from fer_edge.engine.types import Face, Track
+from fer_edge.engine.draw import COLOURS, annotate, caption
+from fer_edge.engine.types import Face, Points, Track
 
 
 def face(box: tuple[float, float, float, float], probabilities: dict[str, float] | None = None):
@@ -27,6 +27,35 @@ def test_blur_leaves_at_most_six_by_six_cells_of_the_face() -> None:
     inside = hidden[70:118, 70:118].reshape(-1, 3)
     assert len(np.unique(inside, axis=0)) <= 36
     assert (hidden[160:, 160:] == image[160:, 160:]).all()
+
+
+MARKS = ((70.0, 70.0), (110.0, 70.0), (90.0, 90.0), (75.0, 110.0), (105.0, 110.0))
+
+
+def test_landmarks_are_dots_in_the_colour_of_their_face() -> None:
+    gray = np.full((200, 200, 3), 128, np.uint8)
+    marked = Face(Track(1, (50, 50, 80, 80), 0.9, "tracked", MARKS), {})
+    plain = annotate(gray, [marked])
+    dotted = annotate(gray, [marked], landmarks=True)
+    changed = np.argwhere((plain != dotted).any(axis=2))
+    nearest = np.linalg.norm(changed[:, None, ::-1] - np.array(MARKS), axis=2).min(axis=1)
+    assert nearest.max() < 5
+    for x, y in MARKS:
+        assert tuple(dotted[round(y), round(x)]) == COLOURS[1]
+
+
+def test_a_hidden_face_has_no_dots() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    marked = Face(Track(1, (50, 50, 80, 80), 0.9, "tracked", MARKS), {})
+    hidden = annotate(image, [marked], blur=True, landmarks=True)
+    assert np.array_equal(hidden, annotate(image, [marked], blur=True))
+
+
+@given(st.tuples(*[st.tuples(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9))] * 5))
+def test_landmarks_anywhere_can_be_drawn(points: Points) -> None:
+    image = np.zeros((120, 160, 3), np.uint8)
+    marked = Face(Track(1, (5, 5, 30, 30), 0.9, "tracked", points), {})
+    assert annotate(image, [marked], landmarks=True).shape == image.shape
 
 
 def test_the_caption_names_id_and_expression() -> None:

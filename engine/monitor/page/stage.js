@@ -6,7 +6,7 @@ import { expressionName } from "./texts.js";
 const canvas = document.getElementById("picture");
 const context = canvas.getContext("2d", { alpha: false });
 
-/** Draw a picture, and a box with id and expression for each face. */
+/** Draw a picture, and a box with id and expression for each face, and its landmarks. */
 export function drawPicture(header, bitmap, selected) {
   const { width, height } = header;
   if (canvas.width !== width || canvas.height !== height) {
@@ -33,6 +33,21 @@ function drawFace(face, unit, selected) {
   context.fillStyle = "#000";
   context.textBaseline = "middle";
   context.fillText(text, left + 5 * unit, top + 10 * unit);
+  drawLandmarks(face, unit);
+}
+
+function drawLandmarks(face, unit) {
+  // Dots of a small face are small, that it can still be seen.
+  const radius = Math.max(1, Math.min(2.2 * unit, face.box[2] / 40));
+  context.lineWidth = Math.max(1, 0.4 * radius);
+  context.strokeStyle = "#000";
+  context.fillStyle = faceColour(face.id);
+  for (const [x, y] of face.landmarks ?? []) {
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fill();
+    context.stroke();
+  }
 }
 
 /** Id, and expression with its probability. */

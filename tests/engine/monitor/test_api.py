@@ -111,7 +111,8 @@ def test_settings_change_in_part_and_check_themselves(
     client: httpx.Client, running: Running
 ) -> None:
     changed = client.patch("/api/v1/settings", json={"detect_every": 3, "mirror": True}).json()
-    expected = {"detect_every": 3, "smooth_s": 0.3, "min_score": 0.5, "blur": False, "mirror": True}
+    expected = {"detect_every": 3, "smooth_s": 0.3, "min_score": 0.5}
+    expected |= {"blur": False, "mirror": True, "landmarks": True}
     assert changed == expected
     assert client.patch("/api/v1/settings", json={"detect_every": "auto"}).is_success
     assert running.streams.config.detect_every == "auto"
@@ -120,7 +121,9 @@ def test_settings_change_in_part_and_check_themselves(
     for wrong in ({"detect_every": 0}, {"min_score": 2}, {"colour": 1}, {"blur": "perhaps"}, []):
         assert client.patch("/api/v1/settings", json=wrong).status_code == 422
     assert client.get("/api/v1/settings").json() == changed
-    client.patch("/api/v1/settings", json={"detect_every": 10, "mirror": False})
+    assert not client.patch("/api/v1/settings", json={"landmarks": False}).json()["landmarks"]
+    assert not running.monitor.view.dots
+    client.patch("/api/v1/settings", json={"detect_every": 10, "mirror": False, "landmarks": True})
 
 
 def test_records_come_over_a_socket_as_in_jsonl(client: httpx.Client, running: Running) -> None:

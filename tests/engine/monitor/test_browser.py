@@ -37,6 +37,18 @@ PIXELS = """() => {
     for (let i = 0; i < data.length; i += 97) sum = (31 * sum + data[i]) % 1000003;
     return sum;
 }"""
+# Whether the picture has the same colour at two places.
+ALIKE = """(places) => {
+    const colours = places.map(([x, y]) => {
+        const copy = document.createElement('canvas');
+        [copy.width, copy.height] = [1, 1];
+        const context = copy.getContext('2d', { willReadFrequently: true });
+        context.drawImage(document.getElementById('picture'), Math.round(x), Math.round(y), 1, 1,
+            0, 0, 1, 1);
+        return context.getImageData(0, 0, 1, 1).data.join();
+    });
+    return colours[0] === colours[1];
+}"""
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium: apt-get install chromium fonts-noto-cjk"
@@ -159,6 +171,25 @@ def test_settings_change_while_it_runs(browser: Browser, running: Running) -> No
         assert running.monitor.view.mirror
         page.get_by_label("Mirror").uncheck()
         page.get_by_label("Blur faces").uncheck()
+
+
+def test_landmarks_are_drawn_and_can_be_switched_off(browser: Browser, running: Running) -> None:
+    start_again(running)
+    # The scripted face rests where it is: its nose, and its box's edge, which has its colour.
+    x, y, w, h = 0.35 * 640, 0.25 * 480, 0.25 * 640, 0.4 * 480
+    places = [[x + 0.5 * w, y + 0.6 * h], [x, y + h / 2]]
+    with Visit(browser, running.url) as page:
+        expect(page.locator("#faces button")).to_have_count(1)
+        page.wait_for_function(f"places => ({ALIKE})(places)", arg=places)
+        page.get_by_label("Landmarks").uncheck()
+        page.wait_for_function(f"places => !({ALIKE})(places)", arg=places)
+        page.get_by_label("Landmarks").check()
+        page.wait_for_function(f"places => ({ALIKE})(places)", arg=places)
+        # A dot would give away what blur hides.
+        page.get_by_label("Blur faces").check()
+        page.wait_for_function(f"places => !({ALIKE})(places)", arg=places)
+        page.get_by_label("Blur faces").uncheck()
+        page.wait_for_function(f"places => ({ALIKE})(places)", arg=places)
 
 
 def test_language_and_theme_are_chosen_and_remembered(browser: Browser, running: Running) -> None:

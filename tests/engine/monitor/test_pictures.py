@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from fer_edge.engine.monitor import pictures as module
-from fer_edge.engine.monitor.pictures import MAX_WIDTH, Pictures, View, shown
+from fer_edge.engine.monitor.pictures import MAX_WIDTH, Pictures, View, mirrored, shown
 from fer_edge.engine.monitor.rulebook import default_levels
 from fer_edge.engine.streams import StreamResult
 from fer_edge.engine.types import Face, Frame, FrameResult, Track
 
 BOX = (20.0, 30.0, 40.0, 50.0)
-FACE = Face(Track(7, BOX, 0.9, "detected"), {"happy": 0.75, "sad": 0.25})
+MARKS = ((31.0, 45.0), (49.0, 46.0), (42.0, 57.0), (33.0, 68.0), (47.0, 68.5))
+FACE = Face(Track(7, BOX, 0.9, "detected", MARKS), {"happy": 0.75, "sad": 0.25})
 
 
 def result(index: int, source: int = 1, size: tuple[int, int] = (160, 120)) -> StreamResult:
@@ -131,7 +132,7 @@ def test_mirror_turns_picture_and_boxes() -> None:
     seen = shown(image, (FACE,), View(mirror=True))
     assert np.array_equal(seen, image[:, ::-1])
     pictures = Pictures(default_levels(), View)
-    x, y, w, h = map(int, pictures._face(FACE, 160, mirror=True)["box"])
+    x, y, w, h = map(int, pictures._face(FACE, 160, View(mirror=True))["box"])
     pictures.close()
     assert seen[y : y + h, x : x + w].min() == 255
 
@@ -146,6 +147,33 @@ def test_blur_leaves_nothing_of_a_face() -> None:
     region = seen[y : y + h, x : x + w].reshape(-1, 3)
     assert len(np.unique(region, axis=0)) <= 36
     assert np.array_equal(seen[100:, 100:], image[100:, 100:])
+
+
+def test_landmarks_are_mirrored_with_the_picture_and_left_stays_first() -> None:
+    track = mirrored(FACE.track, 160)
+    left_eye, right_eye, nose, left_mouth, right_mouth = track.landmarks
+    assert (left_eye, right_eye, nose) == ((111.0, 46.0), (129.0, 45.0), (118.0, 57.0))
+    assert left_mouth[0] < right_mouth[0]
+    assert mirrored(track, 160) == FACE.track
+    assert track.pose is not None
+    assert FACE.pose is not None
+    assert (track.pose.roll, track.pose.yaw) == pytest.approx((-FACE.pose.roll, -FACE.pose.yaw))
+    assert mirrored(Track(1, BOX, 0.9, "detected"), 160).landmarks == ()
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_landmarks_can_be_switched_off_and_are_never_given_of_a_blurred_face(mirror: bool) -> None:
+    pictures = Pictures(default_levels(), View)
+    faces = {
+        view: pictures._face(FACE, 160, view)
+        for view in (
+            View(mirror=mirror),
+            View(mirror=mirror, landmarks=False),
+            View(mirror=mirror, blur=True),
+        )
+    }
+    pictures.close()
+    assert ["landmarks" in face for face in faces.values()] == [True, False, False]
 
 
 def test_large_frames_are_shown_smaller() -> None:

@@ -10,21 +10,33 @@ import numpy as np
 import pytest
 
 from fer_edge.engine.errors import BadInput, OutputNotWritable
+from fer_edge.engine.head_pose import head_pose
 from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.sinks.annotated import Annotated
 from fer_edge.engine.sinks.base import Sink
 from fer_edge.engine.sinks.records import CSV, JSONLines
 from fer_edge.engine.sinks.video import VideoSink
-from fer_edge.engine.types import Face, Frame, FrameResult, Track
+from fer_edge.engine.types import Face, Frame, FrameResult, Points, Track
 
 PROBABILITIES = {"happy": 0.75, "sad": 0.25}
 
 
-def result(index: int, faces: int = 1, side: int = 64, classified: bool = True) -> FrameResult:
+MARKS = ((10.126, 15.0), (20.0, 15.0), (16.0, 21.0), (11.0, 25.0), (19.0, 25.0))
+
+
+def result(
+    index: int, faces: int = 1, side: int = 64, classified: bool = True, landmarks: Points = ()
+) -> FrameResult:
     image = np.full((side, side, 3), 128, np.uint8)
     found = tuple(
         Face(
-            Track(n + 1, (1.25 + n, 2.0, 30.0, 40.0), 0.9, "tracked" if index else "detected"),
+            Track(
+                n + 1,
+                (1.25 + n, 2.0, 30.0, 40.0),
+                0.9,
+                "tracked" if index else "detected",
+                landmarks,
+            ),
             PROBABILITIES if classified else {},
         )
         for n in range(faces)
@@ -76,6 +88,43 @@ def test_csv_holds_the_same_with_a_row_a_face(tmp_path: Path) -> None:
     assert (rows[1]["x"], rows[1]["h"]) == ("2.25", "40.0")
     assert (rows[0]["expression"], rows[0]["happy"], rows[0]["sad"]) == ("happy", "0.75", "0.25")
     assert (rows[2]["expression"], rows[2]["happy"]) == ("", "")
+
+
+def test_jsonl_gives_landmarks_and_pose_where_there_are_some(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with JSONLines(path) as sink:
+        sink.write(result(0, landmarks=MARKS))
+        sink.write(result(1, landmarks=((5.0, 5.0),) * 5))
+        sink.write(result(2))
+    first, same, without = (json.loads(line)["faces"][0] for line in path.read_text().splitlines())
+    assert first["landmarks"] == [[10.13, 15.0], *map(list, MARKS[1:])]
+    pose = head_pose(MARKS)
+    assert pose is not None
+    expected = {"roll": pose.roll, "yaw": pose.yaw, "pitch": pose.pitch}
+    assert first["pose"] == pytest.approx(expected, abs=0.05)
+    assert all(value == round(value, 1) for value in first["pose"].values())
+    # Points that coincide tell no pose.
+    assert "landmarks" in same
+    assert "pose" not in same
+    assert not {"landmarks", "pose"} & set(without)
+
+
+def test_csv_has_a_column_a_coordinate_and_angle_empty_where_there_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    with CSV(path, ["happy", "sad"]) as sink:
+        sink.write(result(0, landmarks=MARKS))
+        sink.write(result(1))
+    with path.open(newline="") as file:
+        first, without = csv.DictReader(file)
+    assert (first["left_eye_x"], first["right_eye_y"]) == ("10.13", "15.0")
+    assert (first["nose_x"], first["nose_y"]) == ("16.0", "21.0")
+    assert (first["left_mouth_x"], first["right_mouth_x"]) == ("11.0", "19.0")
+    angles = {"pose_roll", "pose_yaw", "pose_pitch"}
+    assert float(first["pose_yaw"]) > 0
+    more = {name for name in first if name.endswith(("_x", "_y"))} | angles
+    assert len(more) == 13
+    assert {without[name] for name in more} == {""}
+    assert set(without) == set(first)
 
 
 def open_sink(path: Path) -> Sink:
