@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .config import PipelineConfig
     from .errors import FerError
+    from .head_pose import HeadPose
     from .pipeline import Pipeline
     from .sources import open_source
     from .types import Detections, Face, Frame, FrameResult, Track
@@ -25,6 +26,7 @@ _HOMES = {
     "FerError": ".errors",
     "Frame": ".types",
     "FrameResult": ".types",
+    "HeadPose": ".head_pose",
     "Pipeline": ".pipeline",
     "PipelineConfig": ".config",
     "Track": ".types",
@@ -36,6 +38,7 @@ __all__ = [
     "FerError",
     "Frame",
     "FrameResult",
+    "HeadPose",
     "Pipeline",
     "PipelineConfig",
     "Track",

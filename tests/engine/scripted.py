@@ -26,6 +26,7 @@ from fer_edge.engine.smoothing import ExpressionSmoother
 from fer_edge.engine.sources import open_source
 from fer_edge.engine.sources.base import Feed
 from fer_edge.engine.tracking import open_tracker
+from fer_edge.engine.types import Floats
 
 SURVIVORS = 4
 
@@ -87,6 +88,11 @@ def fake_detector(script: Callable[[int], Found], landmarks: bool = False) -> Fa
     return FakeBackend(answer, facts)
 
 
+def marks_in(box: tuple[float, float, float, float]) -> Floats:
+    """Where `MARKS` are in a box `(x, y, w, h)`: `(5, 2)`."""
+    return np.float32(box[:2]) + np.float32(MARKS) * np.float32(box[2:])
+
+
 def fake_expression(favourite: int = 3) -> FakeBackend:
     """An expression model that always answers 0.4 for one class and 0.1 for the others."""
 
@@ -109,13 +115,14 @@ def scripted_pipeline(
     smooth_s: float = 0.0,
     expression: FakeBackend | None = None,
     classify_every: int = 1,
+    landmarks: bool = False,
 ) -> Iterator[tuple[Pipeline, FakeBackend]]:
     """A pipeline over a real source with scripted networks, and its detector backend.
 
     With an executor, it detects beside the loop.
     """
     feed = source if isinstance(source, Feed) else open_source(source)
-    backend, expression = fake_detector(script), expression or fake_expression()
+    backend, expression = fake_detector(script, landmarks), expression or fake_expression()
     detector = Detector(backend)
     pipeline = Pipeline(
         feed,

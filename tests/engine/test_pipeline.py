@@ -18,7 +18,7 @@ from fer_edge.engine.sources.base import LosslessFeed, Reader, SourceInfo
 from fer_edge.engine.sources.demo import demo_face_box
 from fer_edge.engine.types import Frame
 
-from .scripted import Found, expression_facts, fake_expression, scripted_pipeline
+from .scripted import Found, expression_facts, fake_expression, marks_in, scripted_pipeline
 
 FACE = ((0.2, 0.2, 0.6, 0.5), 0.9)
 OTHER = ((0.6, 0.7, 0.9, 0.9), 0.8)
@@ -149,7 +149,11 @@ def test_no_frame_waits_for_a_detector_beside_the_loop() -> None:
     worker = ByHand()
     found, submitted, overlaps = {}, [], []
     with scripted_pipeline(
-        lambda call: demo_truth(submitted[call]), "demo", tracker="kcf", executor=worker
+        lambda call: demo_truth(submitted[call]),
+        "demo",
+        tracker="kcf",
+        executor=worker,
+        landmarks=True,
     ) as (pipeline, backend):
         for result in pipeline:
             index = result.frame.index
@@ -164,6 +168,8 @@ def test_no_frame_waits_for_a_detector_beside_the_loop() -> None:
                 box = np.array([face.track.box], np.float32)
                 truth = np.array([demo_face_box(index)], np.float32)
                 overlaps.append(iou_matrix(box, truth)[0, 0])
+                off = np.abs(face.track.landmarks - marks_in(demo_face_box(index)))
+                assert off.max() < 0.03 * face.track.box[3]
             if index == 60:
                 pipeline.stop()
     assert submitted == [0, 10, 20, 30, 40, 50, 60]

@@ -21,7 +21,7 @@ from fer_edge.engine.sources.base import SourceInfo
 from fer_edge.engine.streams import MAX_SOURCES, StreamResult, Streams
 from fer_edge.engine.types import Boxes, Floats, Frame, Image
 
-from .scripted import Found, detector_facts, fake_detector, fake_expression
+from .scripted import Found, detector_facts, fake_detector, fake_expression, marks_in
 
 FACE: Found = [((0.2, 0.2, 0.6, 0.5), 0.9)]
 TWO: Found = [*FACE, ((0.6, 0.7, 0.9, 0.9), 0.4)]
@@ -76,7 +76,7 @@ def streams_of(
 
     config = PipelineConfig(detect_every=every, tracker="none", delivery=delivery, min_score=0.0)  # type: ignore[arg-type]
     return Streams(
-        Detector(fake_detector(lambda _: found)),
+        Detector(fake_detector(lambda _: found, landmarks=True)),
         ExpressionClassifier(fake_expression()),
         config,
         opener=opener,
@@ -317,3 +317,16 @@ def test_the_demo_runs_as_it_does_in_a_pipeline(tmp_path: Path) -> None:
         results = list(streams)
     assert len(results) == 600
     assert all(result.track_s >= 0 for result in results)
+
+
+@pytest.mark.parametrize(("least", "faces"), [(0.0, 2), (0.5, 1), (0.95, 0)])
+def test_landmarks_stay_with_their_boxes_whatever_is_left_out(least: float, faces: int) -> None:
+    readers: dict[str, list[Reader]] = {"a": [Numbered("a", 3)]}
+    with streams_of(readers, found=TWO[::-1]) as streams:
+        streams.configure(replace(streams.config, min_score=least))
+        streams.add("a")
+        for result in streams:
+            tracks = [face.track for face in result.result.faces]
+            assert len(tracks) == faces
+            for track in tracks:
+                np.testing.assert_allclose(track.landmarks, marks_in(track.box), atol=1e-3)
