@@ -177,7 +177,9 @@ def _resize(pixels: Pixels, facts: InputFacts, out: Pixels | None = None) -> Pix
 def _letterboxed(pixels: Pixels, facts: InputFacts, out: Pixels | None) -> Pixels:
     height, width = pixels.shape[:2]
     across, down = letterbox_size(width, height, facts)
-    how = cv2.INTER_AREA if across <= width else cv2.INTER_LINEAR
+    # Of a side of one pixel, rounding may leave one axis as it is and enlarge the other.
+    shrinks = across <= width and down <= height
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     box = out
     if box is None:
         box = np.empty((facts.height, facts.width, *pixels.shape[2:]), pixels.dtype)

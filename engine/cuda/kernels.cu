@@ -111,20 +111,86 @@ __device__ inline Pixel bilinear(const Frame& frame, const Sample& x, const Samp
             mixed(mixed(a.r, b.r, x.share), mixed(c.r, d.r, x.share), y.share)};
 }
 
+// Three planes of numbers, each `(height, width)`, and how levels of 0-255 become numbers.
+template <class Out>
+struct Input {
+    Out* data;
+    int width, height;
+    int rgb;
+    float mean0, mean1, mean2, scale0, scale1, scale2;
+
+    __device__ void put(int x, int y, const Pixel& pixel) const {
+        const long long plane = static_cast<long long>(width) * height;
+        const long long at = static_cast<long long>(y) * width + x;
+        store(data, at, ((rgb ? pixel.r : pixel.b) - mean0) * scale0);
+        store(data, at + plane, (pixel.g - mean1) * scale1);
+        store(data, at + 2 * plane, ((rgb ? pixel.b : pixel.r) - mean2) * scale2);
+    }
+};
+
 template <class Frame, class Out>
-__device__ inline void frame_pixel(const Frame& frame, Out* out, int out_width, int out_height,
-                                   int aligned, int rgb, float mean0, float mean1, float mean2, float scale0,
-                                   float scale1, float scale2) {
+__device__ inline void frame_pixel(const Frame& frame, const Input<Out>& out, int aligned) {
     const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
     const int y = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y);
-    if (x >= out_width || y >= out_height) return;
-    const Pixel pixel = bilinear(frame, Sample(x, frame.width, out_width, aligned),
-                                 Sample(y, frame.height, out_height, aligned));
-    const long long plane = static_cast<long long>(out_width) * out_height;
-    const long long at = static_cast<long long>(y) * out_width + x;
-    store(out, at, ((rgb ? pixel.r : pixel.b) - mean0) * scale0);
-    store(out, at + plane, (pixel.g - mean1) * scale1);
-    store(out, at + 2 * plane, ((rgb ? pixel.b : pixel.r) - mean2) * scale2);
+    if (x >= out.width || y >= out.height) return;
+    out.put(x, y, bilinear(frame, Sample(x, frame.width, out.width, aligned),
+                           Sample(y, frame.height, out.height, aligned)));
+}
+
+// How much of [from, to) source pixel `index` covers, where a source pixel is `out` long.
+__device__ inline int overlap(int index, int out, int from, int to) {
+    const int start = index * out, end = start + out;
+    return (end < to ? end : to) - (start > from ? start : from);
+}
+
+struct Sums {
+    long long b, g, r;
+};
+
+// Mean over the area that an output pixel covers, border pixels by their covered share. Lengths
+// are in parts of a source pixel, so many as there are output pixels: all of them are whole, and
+// an output pixel is as long as the frame has pixels.
+template <class Frame>
+__device__ inline Pixel area_mean(const Frame& frame, int x, int y, int out_width,
+                                  int out_height) {
+    const int left = x * frame.width, right = left + frame.width;
+    const int top = y * frame.height, bottom = top + frame.height;
+    Sums sum = {0, 0, 0};
+    for (int row = top / out_height; row * out_height < bottom; ++row) {
+        // Up to 65535 * 255, which a float holds exactly.
+        Pixel line = {0, 0, 0};
+        for (int column = left / out_width; column * out_width < right; ++column) {
+            const float share = static_cast<float>(overlap(column, out_width, left, right));
+            const Pixel pixel = frame.at(column, row);
+            line.b += share * pixel.b;
+            line.g += share * pixel.g;
+            line.r += share * pixel.r;
+        }
+        const long long share = overlap(row, out_height, top, bottom);
+        sum.b += share * static_cast<long long>(line.b);
+        sum.g += share * static_cast<long long>(line.g);
+        sum.r += share * static_cast<long long>(line.r);
+    }
+    const float area = static_cast<float>(frame.width) * static_cast<float>(frame.height);
+    return {static_cast<float>(sum.b) / area, static_cast<float>(sum.g) / area,
+            static_cast<float>(sum.r) / area};
+}
+
+// The frame in the upper left `across` by `down` pixels of the input, and black around it.
+template <class Frame, class Out>
+__device__ inline void letterbox_pixel(const Frame& frame, const Input<Out>& out, int across,
+                                       int down) {
+    const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+    const int y = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y);
+    if (x >= out.width || y >= out.height) return;
+    Pixel pixel = {0, 0, 0};
+    if (x < across && y < down) {
+        pixel = across <= frame.width && down <= frame.height
+                    ? area_mean(frame, x, y, across, down)
+                    : bilinear(frame, Sample(x, frame.width, across, 1),
+                               Sample(y, frame.height, down, 1));
+    }
+    out.put(x, y, pixel);
 }
 
 // A square of the frame whose outside repeats the nearest border pixel.
@@ -137,15 +203,7 @@ struct Square {
     }
 };
 
-// How much of [from, to) source pixel `index` covers, where a source pixel is `out` long.
-__device__ inline int overlap(int index, int out, int from, int to) {
-    const int start = index * out, end = start + out;
-    return (end < to ? end : to) - (start > from ? start : from);
-}
-
-// Mean over the area that an output pixel covers, border pixels by their covered share. Lengths
-// are in parts of a source pixel, so many as there are output pixels: all of them are whole, and
-// an output pixel is as long as the square has pixels.
+// The same of a square's luma.
 __device__ inline float area_mean(const Square& square, int x, int y, int out_width,
                                   int out_height) {
     const int left = x * square.side, right = left + square.side;
@@ -191,45 +249,61 @@ __device__ inline void face_pixel(const u8* frame, int width, int height, long l
 
 }  // namespace
 
-#define FRAME_TAIL(Out)                                                                      \
-    Out *out, int out_width, int out_height, int aligned, int rgb, float mean0, float mean1, \
-        float mean2, float scale0, float scale1, float scale2
-#define PASS_TAIL \
-    out, out_width, out_height, aligned, rgb, mean0, mean1, mean2, scale0, scale1, scale2
+#define BGR const u8 *frame, int width, int height, long long pitch
+#define NV12                                                                          \
+    const u8 *luma, const u8 *chroma, int width, int height, long long luma_pitch, \
+        long long chroma_pitch
+#define INPUT(Out)                                                                          \
+    Out *out, int out_width, int out_height, int rgb, float mean0, float mean1, float mean2, \
+        float scale0, float scale1, float scale2
+#define PASS_BGR \
+    BgrFrame { frame, width, height, pitch }
+#define PASS_NV12 \
+    Nv12Frame { luma, chroma, width, height, luma_pitch, chroma_pitch }
+#define PASS_INPUT(Out) \
+    Input<Out> { out, out_width, out_height, rgb, mean0, mean1, mean2, scale0, scale1, scale2 }
 
 extern "C" {
 
-__global__ void frame_from_bgr_fp32(const u8* frame, int width, int height, long long pitch,
-                                    FRAME_TAIL(float)) {
-    frame_pixel(BgrFrame{frame, width, height, pitch}, PASS_TAIL);
+__global__ void frame_from_bgr_fp32(BGR, INPUT(float), int aligned) {
+    frame_pixel(PASS_BGR, PASS_INPUT(float), aligned);
 }
 
-__global__ void frame_from_bgr_fp16(const u8* frame, int width, int height, long long pitch,
-                                    FRAME_TAIL(u16)) {
-    frame_pixel(BgrFrame{frame, width, height, pitch}, PASS_TAIL);
+__global__ void frame_from_bgr_fp16(BGR, INPUT(u16), int aligned) {
+    frame_pixel(PASS_BGR, PASS_INPUT(u16), aligned);
 }
 
-__global__ void frame_from_nv12_fp32(const u8* luma, const u8* chroma, int width, int height,
-                                     long long luma_pitch, long long chroma_pitch,
-                                     FRAME_TAIL(float)) {
-    frame_pixel(Nv12Frame{luma, chroma, width, height, luma_pitch, chroma_pitch}, PASS_TAIL);
+__global__ void frame_from_nv12_fp32(NV12, INPUT(float), int aligned) {
+    frame_pixel(PASS_NV12, PASS_INPUT(float), aligned);
 }
 
-__global__ void frame_from_nv12_fp16(const u8* luma, const u8* chroma, int width, int height,
-                                     long long luma_pitch, long long chroma_pitch,
-                                     FRAME_TAIL(u16)) {
-    frame_pixel(Nv12Frame{luma, chroma, width, height, luma_pitch, chroma_pitch}, PASS_TAIL);
+__global__ void frame_from_nv12_fp16(NV12, INPUT(u16), int aligned) {
+    frame_pixel(PASS_NV12, PASS_INPUT(u16), aligned);
 }
 
-__global__ void faces_from_bgr_fp32(const u8* frame, int width, int height, long long pitch,
-                                    const int* squares, int count, float* out, int out_width,
+__global__ void letterbox_from_bgr_fp32(BGR, INPUT(float), int across, int down) {
+    letterbox_pixel(PASS_BGR, PASS_INPUT(float), across, down);
+}
+
+__global__ void letterbox_from_bgr_fp16(BGR, INPUT(u16), int across, int down) {
+    letterbox_pixel(PASS_BGR, PASS_INPUT(u16), across, down);
+}
+
+__global__ void letterbox_from_nv12_fp32(NV12, INPUT(float), int across, int down) {
+    letterbox_pixel(PASS_NV12, PASS_INPUT(float), across, down);
+}
+
+__global__ void letterbox_from_nv12_fp16(NV12, INPUT(u16), int across, int down) {
+    letterbox_pixel(PASS_NV12, PASS_INPUT(u16), across, down);
+}
+
+__global__ void faces_from_bgr_fp32(BGR, const int* squares, int count, float* out, int out_width,
                                     int out_height, float mean, float scale) {
     face_pixel(frame, width, height, pitch, squares, count, out, out_width, out_height, mean,
                scale);
 }
 
-__global__ void faces_from_bgr_fp16(const u8* frame, int width, int height, long long pitch,
-                                    const int* squares, int count, u16* out, int out_width,
+__global__ void faces_from_bgr_fp16(BGR, const int* squares, int count, u16* out, int out_width,
                                     int out_height, float mean, float scale) {
     face_pixel(frame, width, height, pitch, squares, count, out, out_width, out_height, mean,
                scale);

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..errors import BadInput
 from ..model import InputFacts
-from ..preprocess import crop_square
+from ..preprocess import crop_square, letterbox_size
 from ..types import Boxes
 
 # Warps lie along rows, where neighbours read and write side by side.
@@ -120,20 +120,22 @@ def frame_launch(
         precision: of the input.
 
     Raises:
-        BadInput: a gray input, or a resize rule that is not bilinear.
+        BadInput: a gray input, or one that ignores the aspect and averages.
     """
     if facts.channels != 3 or facts.resize == "area":
         raise BadInput(f"no kernel makes a {facts.colour} input by {facts.resize}")
-    aligned = facts.resize == "half_pixel_bilinear"
+    name, rule = "frame", (int(facts.resize == "half_pixel_bilinear"),)
+    if facts.resize == "letterbox":
+        name, rule = "letterbox", letterbox_size(frame.width, frame.height, facts)
     kind = "bgr" if isinstance(frame, BgrFrame) else "nv12"
     return Launch(
-        f"frame_from_{kind}_{precision}",
+        f"{name}_from_{kind}_{precision}",
         _grid(facts.width, facts.height, 1),
         BLOCK,
         (
             *frame.arguments(), np.uintp(out), np.int32(facts.width), np.int32(facts.height),
-            np.int32(aligned), np.int32(facts.colour == "rgb"),
-            *map(np.float32, (*facts.mean, *facts.scale)),
+            np.int32(facts.colour == "rgb"), *map(np.float32, (*facts.mean, *facts.scale)),
+            *map(np.int32, rule),
         ),
     )  # fmt: skip
 

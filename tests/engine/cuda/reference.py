@@ -17,19 +17,53 @@ def sample(size: int, out: int, aligned: bool) -> tuple[npt.NDArray[np.int64], .
     return first, np.minimum(first + 1, size - 1), source - first
 
 
-def bilinear(image: npt.NDArray[np.uint8], facts: InputFacts) -> Floats:
-    """`(1, 3, height, width)`, scaled."""
-    aligned = facts.resize == "half_pixel_bilinear"
-    y0, y1, v = sample(image.shape[0], facts.height, aligned)
-    x0, x1, u = sample(image.shape[1], facts.width, aligned)
+def resized(image: npt.NDArray[np.uint8], height: int, width: int, aligned: bool) -> Floats:
+    """`(height, width, 3)`, bilinear."""
+    y0, y1, v = sample(image.shape[0], height, aligned)
+    x0, x1, u = sample(image.shape[1], width, aligned)
     pixels = image.astype(float)
     u, v = u[None, :, None], v[:, None, None]
     above = pixels[y0][:, x0] * (1 - u) + pixels[y0][:, x1] * u
     below = pixels[y1][:, x0] * (1 - u) + pixels[y1][:, x1] * u
-    mixed = above * (1 - v) + below * v
-    ordered = mixed[..., ::-1] if facts.colour == "rgb" else mixed
-    scaled = (ordered - np.array(facts.mean)) * np.array(facts.scale)
-    return np.moveaxis(scaled, 2, 0)[None]
+    return above * (1 - v) + below * v
+
+
+def averaged(image: npt.NDArray[np.uint8], height: int, width: int) -> Floats:
+    """`(height, width, 3)`, means over the area of each pixel."""
+    rows, columns = shares(image.shape[0], height), shares(image.shape[1], width)
+    return np.einsum("yi,xj,ijc->yxc", rows, columns, image.astype(float), optimize=True)
+
+
+def shares(size: int, out: int) -> Floats:
+    """`(out, size)`: the share that each pixel has in each of fewer and longer ones."""
+    edges = np.arange(out + 1) * (size / out)
+    inside = np.clip(np.arange(size + 1), edges[:-1, None], edges[1:, None])
+    return np.diff(inside, axis=1) * (out / size)
+
+
+def scaled(pixels: Floats, facts: InputFacts) -> Floats:
+    """`(height, width, 3)` in BGR to `(1, 3, height, width)` as the network wants them."""
+    ordered = pixels[..., ::-1] if facts.colour == "rgb" else pixels
+    return np.moveaxis((ordered - np.array(facts.mean)) * np.array(facts.scale), 2, 0)[None]
+
+
+def bilinear(image: npt.NDArray[np.uint8], facts: InputFacts) -> Floats:
+    """`(1, 3, height, width)`, scaled."""
+    aligned = facts.resize == "half_pixel_bilinear"
+    return scaled(resized(image, facts.height, facts.width, aligned), facts)
+
+
+def letterbox(image: npt.NDArray[np.uint8], facts: InputFacts) -> Floats:
+    """`(1, 3, height, width)`, scaled; the picture in the upper left corner, black around it."""
+    height, width = image.shape[:2]
+    scale = min(facts.height / height, facts.width / width)
+    down, across = (max(1, round(length * scale)) for length in (height, width))
+    box = np.zeros((facts.height, facts.width, 3))
+    if down <= height and across <= width:
+        box[:down, :across] = averaged(image, down, across)
+    else:
+        box[:down, :across] = resized(image, down, across, aligned=True)
+    return scaled(box, facts)
 
 
 def bgr_from_nv12(

@@ -18,7 +18,10 @@ from fer_edge.engine.errors import BackendUnavailable, BadInput
 KERNELS = {
     "kernels": [
         f"{name}_{kind}"
-        for name in ("frame_from_bgr", "frame_from_nv12", "faces_from_bgr")
+        for name in (
+            "frame_from_bgr", "frame_from_nv12", "letterbox_from_bgr", "letterbox_from_nv12",
+            "faces_from_bgr",
+        )
         for kind in ("fp32", "fp16")
     ],
     "kcf": [

@@ -24,12 +24,13 @@ from fer_edge.engine.model import InputFacts
 from fer_edge.engine.preprocess import crop_square, face_inputs, network_input
 
 from .cpu_gpu import StandIn, build, compiler
-from .reference import bgr_from_nv12, bilinear
+from .reference import bgr_from_nv12, bilinear, letterbox
 from .sanitized import sanitized
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no g++")
 
 RGB = InputFacts("image", 32, 40, "rgb", "tf1_bilinear", (127.5,) * 3, (1 / 127.5,) * 3)
+LETTERBOX = replace(RGB, resize="letterbox", mean=(104.0, 117.0, 123.0), scale=(0.5, 1.0, 2.0))
 GRAY = InputFacts("face", 48, 48, "gray", "area", (127.5,), (1 / 127.5,))
 sides = st.integers(1, 200)
 seeds = st.integers(0, 2**32 - 1)
@@ -126,6 +127,85 @@ def test_smooth_frames_are_within_a_grey_level_of_the_runtime_on_the_cpu(
 def test_nv12_is_converted_then_sampled(
     gpu: StandIn, height: int, width: int, seed: int, pads: tuple[int, int], resize: str
 ) -> None:
+    source, image, _held = nv12(seed, height, width, pads)
+    facts = replace(RGB, resize=resize)  # type: ignore[arg-type]
+    out = np.empty((1, 3, facts.height, facts.width), np.float32)
+    gpu.run(frame_launch(source, facts, out.ctypes.data, "fp32"))
+    np.testing.assert_allclose(out, bilinear(image, facts), rtol=0, atol=1e-6)
+    half = np.zeros(out.shape, np.float16)
+    gpu.run(frame_launch(source, facts, half.ctypes.data, "fp16"))
+    np.testing.assert_array_equal(half, out.astype(np.float16))
+
+
+@given(
+    height=sides, width=sides, out_height=sides, out_width=sides, padding=st.integers(0, 7),
+    seed=seeds, colour=st.sampled_from(["rgb", "bgr"]),
+)  # fmt: skip
+def test_letterboxes_of_any_size_agree_with_the_runtime_on_the_cpu(
+    gpu: StandIn, height: int, width: int, out_height: int, out_width: int, padding: int,
+    seed: int, colour: str,
+) -> None:  # fmt: skip
+    facts = replace(LETTERBOX, height=out_height, width=out_width, colour=colour)  # type: ignore[arg-type]
+    rows = picture(seed, height, width, padding)
+    out = np.full((1, 3, out_height, out_width), np.nan, np.float32)
+    gpu.run(frame_launch(frame(rows, width), facts, out.ctypes.data, "fp32"))
+    image = pixels(rows, width)
+    # Of 0-510; OpenCV's weights have fewer digits.
+    np.testing.assert_allclose(out, letterbox(image, facts), rtol=0, atol=2e-4)
+    np.testing.assert_allclose(out, network_input(image, facts), rtol=0, atol=2e-3)
+    half = np.zeros(out.shape, np.float16)
+    gpu.run(frame_launch(frame(rows, width), facts, half.ctypes.data, "fp16"))
+    np.testing.assert_array_equal(half, out.astype(np.float16))
+
+
+@given(
+    height=sides, width=sides, seed=seeds, pads=st.tuples(st.integers(0, 5), st.integers(0, 5)),
+    out_height=sides, out_width=sides,
+)  # fmt: skip
+def test_nv12_is_converted_then_letterboxed(
+    gpu: StandIn, height: int, width: int, seed: int, pads: tuple[int, int], out_height: int,
+    out_width: int,
+) -> None:  # fmt: skip
+    source, image, _held = nv12(seed, height, width, pads)
+    facts = replace(LETTERBOX, height=out_height, width=out_width)
+    out = np.full((1, 3, out_height, out_width), np.nan, np.float32)
+    gpu.run(frame_launch(source, facts, out.ctypes.data, "fp32"))
+    np.testing.assert_allclose(out, network_input(image, facts), rtol=0, atol=2e-3)
+    half = np.zeros(out.shape, np.float16)
+    gpu.run(frame_launch(source, facts, half.ctypes.data, "fp16"))
+    np.testing.assert_array_equal(half, out.astype(np.float16))
+
+
+@pytest.mark.parametrize("size", [*SIZES, (240, 320), (64, 1600), (1600, 64)])
+@pytest.mark.parametrize("see", [(256, 320), (480, 640), (352, 640)])
+def test_letterboxes_of_real_sizes(
+    gpu: StandIn, size: tuple[int, int], see: tuple[int, int]
+) -> None:
+    facts = replace(LETTERBOX, height=see[0], width=see[1])
+    rows = picture(0, *size)
+    image = pixels(rows, size[1])
+    out = np.empty((1, 3, *see), np.float32)
+    gpu.run(frame_launch(frame(rows, size[1]), facts, out.ctypes.data, "fp32"))
+    np.testing.assert_allclose(out, letterbox(image, facts), rtol=0, atol=2e-4)
+    # OpenCV leaves out a pixel of which less than a thousandth is covered.
+    np.testing.assert_allclose(out, network_input(image, facts), rtol=0, atol=0.3)
+    assert np.abs(out - network_input(image, facts)).mean() < 1e-3
+
+
+def test_a_letterbox_is_black_before_it_is_scaled(gpu: StandIn) -> None:
+    facts = replace(LETTERBOX, height=128, width=160)
+    rows = np.full((100, 3 * 100), 255, np.uint8)
+    out = np.empty((1, 3, 128, 160), np.float32)
+    gpu.run(frame_launch(frame(rows, 100), facts, out.ctypes.data, "fp32"))
+    for plane, mean, scale in zip(out[0], facts.mean, facts.scale, strict=True):
+        assert (plane[:, :128] == (255 - mean) * scale).all()
+        assert (plane[:, 128:] == -mean * scale).all()
+
+
+def nv12(
+    seed: int, height: int, width: int, pads: tuple[int, int]
+) -> tuple[Nv12Frame, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """A random NV12 frame, the same in BGR, and the planes that have to be held."""
     rng = np.random.default_rng(seed)
     rows, columns = (height + 1) // 2, width + width % 2
     luma = rng.integers(0, 256, (height, width + pads[0]), np.uint8)
@@ -133,14 +213,7 @@ def test_nv12_is_converted_then_sampled(
     source = Nv12Frame(
         luma.ctypes.data, chroma.ctypes.data, width, height, luma.strides[0], chroma.strides[0]
     )
-    facts = replace(RGB, resize=resize)  # type: ignore[arg-type]
-    out = np.empty((1, 3, facts.height, facts.width), np.float32)
-    gpu.run(frame_launch(source, facts, out.ctypes.data, "fp32"))
-    image = bgr_from_nv12(luma[:, :width], chroma[:, :columns])
-    np.testing.assert_allclose(out, bilinear(image, facts), rtol=0, atol=1e-6)
-    half = np.zeros(out.shape, np.float16)
-    gpu.run(frame_launch(source, facts, half.ctypes.data, "fp16"))
-    np.testing.assert_array_equal(half, out.astype(np.float16))
+    return source, bgr_from_nv12(luma[:, :width], chroma[:, :columns]), (luma, chroma)
 
 
 @given(height=st.integers(1, 60), width=st.integers(1, 60), seed=seeds)
@@ -235,15 +308,24 @@ def test_frames_that_cannot_be_are_refused() -> None:
         Nv12Frame(0, 0, 5, 4, 5, 5)
 
 
-@pytest.mark.parametrize("aligned", ["tf1_bilinear", "half_pixel_bilinear"])
-def test_the_largest_products_fit(gpu: StandIn, aligned: str) -> None:
+@pytest.mark.parametrize("resize", ["tf1_bilinear", "half_pixel_bilinear", "letterbox"])
+def test_the_largest_products_fit(gpu: StandIn, resize: str) -> None:
     """One row as long as may be, to the widest input there is."""
-    facts = replace(RGB, height=1, width=4096, resize=aligned)  # type: ignore[arg-type]
+    facts = replace(RGB, height=1, width=4096, resize=resize)  # type: ignore[arg-type]
     rows = np.random.default_rng(0).integers(0, 256, (1, 3 * 65535), np.uint8)
+    rows[:, -300:] = 255
     out = np.empty((1, 3, 1, 4096), np.float32)
     gpu.run(frame_launch(frame(rows, 65535), facts, out.ctypes.data, "fp32"))
-    expected = bilinear(pixels(rows, 65535), facts)
-    np.testing.assert_allclose(out, expected, rtol=0, atol=1e-6)
+    exact = letterbox if resize == "letterbox" else bilinear
+    np.testing.assert_allclose(out, exact(pixels(rows, 65535), facts), rtol=0, atol=1e-6)
+
+
+def test_one_pixel_may_be_the_mean_of_a_whole_frame(gpu: StandIn) -> None:
+    rows = np.full((2000, 3 * 3000), 255, np.uint8)
+    facts = replace(RGB, height=1, width=1, resize="letterbox", mean=(0.0,) * 3, scale=(1.0,) * 3)
+    out = np.empty((1, 3, 1, 1), np.float32)
+    gpu.run(frame_launch(frame(rows, 3000), facts, out.ctypes.data, "fp32"))
+    assert (out == 255).all()
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=64))
@@ -261,6 +343,8 @@ def test_what_no_kernel_makes_is_refused() -> None:
     source = BgrFrame(0, 8, 8, 24)
     with pytest.raises(BadInput, match="no kernel makes a gray input"):
         frame_launch(source, GRAY, 0, "fp32")
+    with pytest.raises(BadInput, match="no kernel makes a rgb input by area"):
+        frame_launch(source, replace(RGB, resize="area"), 0, "fp32")
     with pytest.raises(BadInput, match="no kernel makes faces rgb"):
         faces_launch(source, 0, 1, RGB, 0, "fp32")
     for count in (0, 65536):
@@ -274,7 +358,7 @@ from pathlib import Path
 import numpy as np
 from fer_edge.engine.cuda.launch import Nv12Frame, face_squares, faces_launch, frame_launch
 from tests.engine.cuda.cpu_gpu import StandIn
-from tests.engine.cuda.test_kernels import GRAY, RGB, frame, picture
+from tests.engine.cuda.test_kernels import GRAY, LETTERBOX, RGB, frame, picture
 gpu = StandIn(Path(sys.argv[1]))
 rng = np.random.default_rng(0)
 for turn in range(12):
@@ -289,8 +373,9 @@ for turn in range(12):
     squares = face_squares(found, 1.1)
     for precision, kind in (("fp32", np.float32), ("fp16", np.float16)):
         for source in (frame(rows, width), nv12):
-            out = np.empty((1, 3, RGB.height, RGB.width), kind)
-            gpu.run(frame_launch(source, RGB, out.ctypes.data, precision))
+            for facts in (RGB, LETTERBOX):
+                out = np.empty((1, 3, facts.height, facts.width), kind)
+                gpu.run(frame_launch(source, facts, out.ctypes.data, precision))
         batch = np.empty((3, 1, 48, 48), kind)
         gpu.run(faces_launch(
             frame(rows, width), squares.ctypes.data, 3, GRAY, batch.ctypes.data, precision))
@@ -306,7 +391,8 @@ def test_nothing_reads_or_writes_outside(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("if (x >= out_width || y >= out_height) return;", "if (y > out_height) return;"),
+        ("if (x >= out.width || y >= out.height) return;", "if (y > out.height) return;"),
+        ("column * out_width < right", "column * out_width <= right"),
         ("second = first + 1 < size ? first + 1 : first;", "second = first + 1;"),
         ("(y / 2) * chroma_pitch", "y * chroma_pitch"),
         ("clamped(top + y, frame.height - 1)", "top + y"),
