@@ -10,7 +10,7 @@ import numpy as np
 from fer_edge.engine.cuda.launch import BgrFrame, face_squares, faces_launch, frame_launch
 
 from .driver import Cuda
-from .kernels import GRAY, RGB
+from .kernels import GRAY, LETTERBOX, RGB
 
 SIZES = {"VGA": (480, 640), "720p": (720, 1280), "1080p": (1080, 1920)}
 BYTES = {"fp32": 4, "fp16": 2}
@@ -25,12 +25,17 @@ def check(options: Any) -> dict[str, Any]:
     for name, (height, width) in SIZES.items():
         image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
         frame = BgrFrame(cuda.upload(image), width, height, 3 * width)
-        for precision, size in BYTES.items():
-            out = cuda.memory(3 * 512 * 512 * 4)
-            launch = frame_launch(frame, RGB, out, precision)  # type: ignore[arg-type]
-            seconds = cuda.seconds(partial(cuda.launch, launch))
-            moved = min(image.nbytes, 4 * 3 * 512 * 512) + 3 * 512 * 512 * size
-            rows[f"frame {name} {precision}"] = _row(seconds, moved)
+        # Every pixel is in an average; of those that are sampled, four a pixel of the input.
+        inputs = {
+            "frame": (RGB, min(image.nbytes, 4 * 3 * RGB.width * RGB.height)),
+            "letterbox": (LETTERBOX, image.nbytes),
+        }
+        for what, (facts, read) in inputs.items():
+            for precision, size in BYTES.items():
+                written = 3 * facts.width * facts.height * size
+                launch = frame_launch(frame, facts, cuda.memory(written), precision)  # type: ignore[arg-type]
+                seconds = cuda.seconds(partial(cuda.launch, launch))
+                rows[f"{what} {name} {precision}"] = _row(seconds, read + written)
     for count in (1, 4, 16):
         boxes = np.tile(np.array([[100, 100, 140, 180]], np.float32), (count, 1))
         squares, out = cuda.upload(face_squares(boxes, 1.1)), cuda.memory(count * 48 * 48 * 4)

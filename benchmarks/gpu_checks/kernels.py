@@ -16,11 +16,16 @@ from fer_edge.engine.cuda.launch import (
 )
 from fer_edge.engine.model import InputFacts
 from fer_edge.engine.preprocess import face_inputs
-from tests.engine.cuda.reference import bgr_from_nv12, bilinear
+from tests.engine.cuda.reference import bgr_from_nv12, bilinear, letterbox
 
 from .driver import Cuda
 
 RGB = InputFacts("image", 512, 512, "rgb", "tf1_bilinear", (127.5,) * 3, (1 / 127.5,) * 3)
+# In the sizes of the shipped detectors, with mean and scale that are not one for all.
+LETTERBOX = InputFacts(
+    "image", 256, 320, "rgb", "letterbox", (104.0, 117.0, 123.0), (1 / 255, 1 / 200, 1 / 127.5)
+)
+LETTERBOXES = (LETTERBOX, replace(LETTERBOX, height=480, width=640, colour="bgr"))
 GRAY = InputFacts("face", 48, 48, "gray", "area", (127.5,), (1 / 127.5,))
 SIZES = ((480, 640), (720, 1280), (1080, 1920), (357, 631), (512, 512), (1, 1), (3, 5000))
 SHORT = ((480, 640), (35, 63), (1, 1))
@@ -36,7 +41,8 @@ def check(options: Any) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     sizes = SHORT if options.short else SIZES
     errors = {"frames fp32": 0.0, "frames fp16": 0.0, "NV12 fp32": 0.0, "faces fp32": 0.0}
-    errors["faces fp16"] = 0.0
+    errors |= dict.fromkeys(("faces fp16", "letterboxes fp32", "letterboxes fp16"), 0.0)
+    errors["NV12 letterboxes fp32"] = 0.0
     launches = 0
     for height, width in sizes:
         for padding in (0, 7):
@@ -51,6 +57,12 @@ def check(options: Any) -> dict[str, Any]:
                     found = _frame(cuda, frame, facts, precision)
                     _worst(errors, f"frames {precision}", found, wanted)
                     launches += 1
+            for facts in LETTERBOXES:
+                wanted = letterbox(image, facts)
+                for precision in ("fp32", "fp16"):
+                    found = _frame(cuda, frame, facts, precision)
+                    _worst(errors, f"letterboxes {precision}", found, wanted)
+                    launches += 1
             for precision in ("fp32", "fp16"):
                 for boxes in _boxes(rng, height, width):
                     found = _faces(cuda, frame, boxes, precision)
@@ -58,9 +70,12 @@ def check(options: Any) -> dict[str, Any]:
                     _worst(errors, f"faces {precision}", found, cut)
                     launches += 1
             cuda.free(memory)
-        _worst(errors, "NV12 fp32", *_nv12(cuda, rng, height, width))
-        launches += 1
-    limits = {"frames fp32": LIMIT, "NV12 fp32": LIMIT}
+        image, (plain, boxed) = _nv12(cuda, rng, height, width, (RGB, LETTERBOX))
+        _worst(errors, "NV12 fp32", plain, bilinear(image, RGB))
+        _worst(errors, "NV12 letterboxes fp32", boxed, letterbox(image, LETTERBOX))
+        launches += 2
+    limits = dict.fromkeys((name for name in errors if name.endswith("fp32")), LIMIT)
+    limits["faces fp32"] = GREY_LEVEL
     for name, error in errors.items():
         limit = limits.get(name, GREY_LEVEL if name.startswith("faces") else HALF)
         if not error <= limit:
@@ -104,13 +119,14 @@ def _boxes(rng: np.random.Generator, height: int, width: int) -> list[np.ndarray
 
 
 def _nv12(
-    cuda: Cuda, rng: np.random.Generator, height: int, width: int
-) -> tuple[np.ndarray, np.ndarray]:
+    cuda: Cuda, rng: np.random.Generator, height: int, width: int, inputs: tuple[InputFacts, ...]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A random frame in BGR, and what the kernels make of it."""
     luma = rng.integers(0, 256, (height, width), np.uint8)
     chroma = rng.integers(0, 256, ((height + 1) // 2, width + width % 2), np.uint8)
     planes = cuda.upload(luma), cuda.upload(chroma)
     frame = Nv12Frame(*planes, width, height, luma.strides[0], chroma.strides[0])
-    found = _frame(cuda, frame, RGB, "fp32")
+    found = [_frame(cuda, frame, facts, "fp32") for facts in inputs]
     for plane in planes:
         cuda.free(plane)
-    return found, bilinear(bgr_from_nv12(luma, chroma), RGB)
+    return bgr_from_nv12(luma, chroma), found

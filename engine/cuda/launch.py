@@ -124,9 +124,10 @@ def frame_launch(
     """
     if facts.channels != 3 or facts.resize == "area":
         raise BadInput(f"no kernel makes a {facts.colour} input by {facts.resize}")
-    name, rule = "frame", (int(facts.resize == "half_pixel_bilinear"),)
-    if facts.resize == "letterbox":
-        name, rule = "letterbox", letterbox_size(frame.width, frame.height, facts)
+    name = "letterbox" if facts.resize == "letterbox" else "frame"
+    rule: tuple[int, ...] = (int(facts.resize == "half_pixel_bilinear"),)
+    if name == "letterbox":
+        rule = letterbox_size(frame.width, frame.height, facts)
     kind = "bgr" if isinstance(frame, BgrFrame) else "nv12"
     return Launch(
         f"{name}_from_{kind}_{precision}",
