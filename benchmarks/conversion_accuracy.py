@@ -181,7 +181,7 @@ def print_builds(made: dict[str, dict[str, tuple[Path, dict[str, Any]]]]) -> Non
         for precision, (path, _) in files.items():
             facts: ModelFacts = read_facts(path)
             content = path.read_bytes()
-            options = fitted(EngineOptions("tensorrt-rtx"), facts.kind)
+            options = fitted(EngineOptions("tensorrt-rtx"), facts)
             cells = [
                 build_cell(content, facts, library, replace(options, capabilities=(gpu,)))
                 for gpu in GPUS

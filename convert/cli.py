@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_edge.engine.errors import BackendUnavailable, BadInput, FerError
+from fer_edge.engine.tensorrt.options import Size, parse_sizes
 
 EPILOG = """\
 examples:
@@ -15,7 +16,7 @@ examples:
   fer-convert expressions.h5 -o expression.onnx --precision fp16
   fer-convert emotions.keras --labels calm,angry,happy --input-range=0,1
   fer-convert centerface.onnx -o detector.onnx --precision fp16
-  fer-convert detector.onnx --target tensorrt-rtx --sm 86,89,120
+  fer-convert detector.onnx --target tensorrt-rtx --sm 86,89,120 --size 320x256,640x480
 
 It looks at the file to tell what it is, checks every layer or operator against an
 allow-list, and compares the result with the original before it is kept. Of ONNX face
@@ -119,6 +120,12 @@ def _add_engine_options(engines: argparse._ArgumentGroup) -> None:
         help="GPUs to build for, as 86,89,120; TensorRT-RTX only (default: the GPU at hand)",
     )
     engines.add_argument(
+        "--size",
+        metavar="LIST",
+        help="inputs to build for, as 320x256,640x480, an engine each; for detectors whose size "
+        "is open (default: their own)",
+    )
+    engines.add_argument(
         "--batch", metavar="MIN:OPT:MAX", help="faces at once, for expression models (1:4:16)"
     )
     engines.add_argument(
@@ -171,8 +178,11 @@ def _convert(args: argparse.Namespace) -> int:
     output = args.output or args.input.with_suffix(".engine" if engine else ".onnx")
     if engine and output.suffix == ".onnx":
         raise BadInput(f"{output}: give the engine a name that does not end in .onnx")
+    if args.size and not engine:
+        raise BadInput("--size is for engines: give --target too, or leave it out")
+    outputs = _engines(output, args.size) if engine else {None: output}
     onnx = args.input if kind == "onnx" else output.with_suffix(".onnx")
-    _check_names(args, [output] if kind == "onnx" else [output, onnx])
+    _check_names(args, [*outputs.values(), *([] if kind == "onnx" else [onnx])])
     # Late: TensorFlow takes seconds to import.
     try:
         from .convert import convert
@@ -190,8 +200,18 @@ def _convert(args: argparse.Namespace) -> int:
     else:
         convert(args, kind, onnx)
     if job is not None:
-        build(job, onnx, output, make_step(args.quiet), args.quiet)
+        build(job, onnx, outputs, make_step(args.quiet), args.quiet)
     return 0
+
+
+def _engines(output: Path, sizes: str | None) -> dict[Size | None, Path]:
+    """An engine's name for each size; each of several has its size in it."""
+    if sizes is None:
+        return {None: output}
+    parsed = parse_sizes(sizes)
+    if len(parsed) == 1:
+        return {parsed[0]: output}
+    return {(w, h): output.with_stem(f"{output.stem}-{w}x{h}") for w, h in parsed}
 
 
 def _check_names(args: argparse.Namespace, outputs: list[Path]) -> None:

@@ -66,7 +66,7 @@ class Detector:
         """Find the faces of a BGR uint8 frame `(h, w, 3)`."""
         height, width = image.shape[:2]
         inputs = self._sizes.of(width, height, self._backend.facts.input, self._facts)
-        seen = [(self._outputs(image, see), see) for see in inputs]
+        seen = zip(self._outputs(image, inputs), inputs, strict=True)
         with span("NMS"):
             found = [self._likely(outputs, see, width, height) for outputs, see in seen]
             return suppress(_joined(found), self._facts, width, height)
@@ -88,9 +88,9 @@ class Detector:
             landmarks = points * np.asarray(extent, np.float32)
         return Detections(boxes[shaped], scores[likely][shaped], landmarks)
 
-    def _outputs(self, image: Image, see: InputFacts) -> dict[str, Floats]:
-        """The network's answer to a frame, seen in one size."""
-        return self._backend.infer_frame(image, see)
+    def _outputs(self, image: Image, inputs: Sequence[InputFacts]) -> list[dict[str, Floats]]:
+        """The network's answers to a frame, seen in each of some sizes."""
+        return [self._backend.infer_frame(image, see) for see in inputs]
 
 
 def _joined(found: Sequence[Detections]) -> Detections:

@@ -39,6 +39,7 @@ class EngineFacts:
         batch: least, best and largest batch.
         version_compatible: whether newer minor versions of the library run it.
         hardware_compatible: whether newer GPUs run it (Ampere and later).
+        size: (width, height) of the input, where the ONNX file leaves it open; else None.
     """
 
     target: Target
@@ -51,6 +52,7 @@ class EngineFacts:
     batch: tuple[int, int, int]
     version_compatible: bool
     hardware_compatible: bool
+    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.target not in PRODUCTS:
@@ -58,7 +60,10 @@ class EngineFacts:
 
     def rebuild_command(self) -> str:
         """The command that builds it anew on the machine it shall run on."""
-        return f"fer-convert {self.onnx_name} --target {self.target} --precision {self.precision}"
+        command = f"fer-convert {self.onnx_name} --target {self.target}"
+        if self.size is not None:
+            command += f" --size {self.size[0]}x{self.size[1]}"
+        return f"{command} --precision {self.precision}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,12 @@ def _parted(data: bytes, path: Path) -> tuple[dict[str, Any], bytes, bool]:
 def _engine_facts(raw: dict[str, Any]) -> EngineFacts:
     low, best, high = raw["batch"]
     capabilities = tuple(str(value) for value in raw["compute_capabilities"])
-    return EngineFacts(**{**raw, "batch": (low, best, high), "compute_capabilities": capabilities})
+    size = raw.get("size")
+    if size is not None:
+        width, height = size
+        size = int(width), int(height)
+    tuples = {"batch": (low, best, high), "compute_capabilities": capabilities, "size": size}
+    return EngineFacts(**{**raw, **tuples})
 
 
 def check_runs_on(path: Path, engine: EngineFacts, version: str, capability: str) -> None:

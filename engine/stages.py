@@ -103,7 +103,7 @@ def stages_of(
     feeding: Callable[[Feed], Feed] = _as_it_is
     followers = FOLLOWERS
     if isinstance(first, TensorRTBackend) and has_kernel(first.facts):
-        frames = FrameUploads(first.execution.device)
+        frames = FrameUploads(first.gpu)
         opened.callback(frames.close)
         detector = GPUDetector(first, frames, _least_score(first, config), config.sizes)
     else:

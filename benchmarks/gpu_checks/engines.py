@@ -55,7 +55,7 @@ def _of(library: Library, target: Target, gpu: GPU, folder: Path) -> dict[str, A
     for name in MODELS:
         path = shipped_weights(name)
         facts = read_facts(path)
-        options = fitted(EngineOptions(target), facts.kind)
+        options = fitted(EngineOptions(target), facts)
         started = perf_counter()
         try:
             _, data = engine_bytes(name, path.read_bytes(), facts, library, options, gpu)

@@ -33,9 +33,9 @@ def check(options: Any) -> dict[str, Any]:
             pictures(options.photos),
         )
         return {
-            "product": first.engine.target,
+            "product": first.execution().product,
             "precision": first.precision,
-            "graphs": first.execution.graphs,
+            "graphs": first.execution().graphs,
             "batches in any order": batches,
             **found,
         }

@@ -27,9 +27,9 @@ def check(options: Any) -> dict[str, Any]:
         stages = stages_of(first, second, PipelineConfig(), ExitStack())
         opened.callback(stages.close)
         assert stages.classifier is not None
-        networks = {"detector": _network(first.execution, 1)}
+        networks = {"detector": _network(first.execution(), 1)}
         for count in (1, 4, 16):
-            networks[f"expression, {count}"] = _network(second.execution, count)
+            networks[f"expression, {count}"] = _network(second.execution(), count)
         calls = {"detector": _call(lambda n: stages.detector(images[n % 8]))}
         for count in (1, 4, 16):
             boxes = np.tile(np.array([[100, 100, 140, 180]], np.float32), (count, 1))
@@ -37,7 +37,7 @@ def check(options: Any) -> dict[str, Any]:
                 lambda n, boxes=boxes: stages.classifier(images[n % 8], boxes)
             )
     return {
-        "product": first.engine.target,
+        "product": first.execution().product,
         "network_s": networks,
         "call_s": calls,
         "detector_flop_per_s": DETECTOR_FLOP / networks["detector"],

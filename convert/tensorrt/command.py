@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 from fer_edge.engine.cuda.gpu import GPU, present_gpu
 from fer_edge.engine.errors import BackendUnavailable, BadInput, OutputNotWritable
-from fer_edge.engine.model import read_facts
+from fer_edge.engine.model import ModelFacts, read_facts
 from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.tensorrt.engine_build import engine_bytes
+from fer_edge.engine.tensorrt.find import fitted
 from fer_edge.engine.tensorrt.libraries import Library, load_library
 from fer_edge.engine.tensorrt.options import (
     DEFAULT_BATCH,
     EngineOptions,
+    Size,
     parse_batch,
     parse_capabilities,
 )
@@ -24,7 +27,7 @@ from ..conversion import Step
 
 
 def engine_options(args: argparse.Namespace) -> EngineOptions:
-    """The options out of the command line's.
+    """The options out of the command line's, but for the sizes.
 
     Raises:
         BadInput: a value that cannot be read or used.
@@ -42,11 +45,11 @@ def engine_options(args: argparse.Namespace) -> EngineOptions:
 
 @dataclass(frozen=True)
 class Job:
-    """A build that can begin.
+    """Builds that can begin.
 
     Attributes:
         options: what the user chose.
-        library: that shall run the engine.
+        library: that shall run the engines.
         gpu: the GPU at hand; None where others were named.
     """
 
@@ -75,27 +78,35 @@ def prepare(options: EngineOptions) -> Job:
     return Job(options, library, gpu)
 
 
-def build(job: Job, onnx: Path, output: Path, step: Step, quiet: bool) -> None:
-    """Build an engine file.
+def build(
+    job: Job, onnx: Path, outputs: Mapping[Size | None, Path], step: Step, quiet: bool
+) -> None:
+    """Build an engine file for each size.
 
     Args:
         job: see `prepare`.
         onnx: a file of fer-convert.
-        output: of the engine.
+        outputs: of the engines, by the size of their input; None for the model's own.
         step: shows that something long has begun.
         quiet: whether to say nothing of the outcome.
 
     Raises:
-        BadInput: see `engine_bytes`.
-        OutputNotWritable: the engine cannot be written.
+        BadInput: see `engine_bytes`; or the model does not take one of the sizes.
+        OutputNotWritable: an engine cannot be written.
     """
-    started = perf_counter()
-    content = onnx.read_bytes()
     facts = read_facts(onnx)
-    library = job.library
+    # All sizes are looked at before the first engine is built.
+    chosen = [(fitted(replace(job.options, size=size), facts), outputs[size]) for size in outputs]
+    for options, output in chosen:
+        _build(replace(job, options=options), facts, onnx, output, step, quiet)
+
+
+def _build(job: Job, facts: ModelFacts, onnx: Path, output: Path, step: Step, quiet: bool) -> None:
+    started = perf_counter()
+    content, library = onnx.read_bytes(), job.library
     pending = PendingFile(output)
     try:
-        with step(f"building the engine with {library.product} {library.version}"):
+        with step(f"building {output.name} with {library.product} {library.version}"):
             about, data = engine_bytes(onnx.name, content, facts, library, job.options, job.gpu)
         try:
             pending.path.write_bytes(data)
@@ -106,8 +117,9 @@ def build(job: Job, onnx: Path, output: Path, step: Step, quiet: bool) -> None:
         pending.discard()
         raise
     if not quiet:
+        size = "" if about.size is None else f"{about.size[0]}x{about.size[1]}, "
         print(
-            f"{output}: {facts.kind}, {about.precision}, for SM "
+            f"{output}: {facts.kind}, {size}{about.precision}, for SM "
             f"{', '.join(about.compute_capabilities)}, {output.stat().st_size / 1e6:.1f} MB, "
             f"in {perf_counter() - started:.1f} s"
         )

@@ -19,10 +19,17 @@ class BySize(Generic[Thing]):
     Args:
         make: makes it for an input of a size.
         kept: how many there are at most; the one not asked for longest goes first.
+        close: what is to be done with one that goes.
     """
 
-    def __init__(self, make: Callable[[InputFacts], Thing], kept: int = KEPT) -> None:
+    def __init__(
+        self,
+        make: Callable[[InputFacts], Thing],
+        kept: int = KEPT,
+        close: Callable[[Thing], None] = lambda thing: None,
+    ) -> None:
         self._make = make
+        self._close = close
         self._kept = kept
         self._made: OrderedDict[tuple[int, int], Thing] = OrderedDict()
 
@@ -33,10 +40,11 @@ class BySize(Generic[Thing]):
             self._made.move_to_end(size)
             return self._made[size]
         while len(self._made) >= self._kept:
-            self._made.popitem(last=False)
+            self._close(self._made.popitem(last=False)[1])
         self._made[size] = self._make(facts)
         return self._made[size]
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._made.clear()
+        while self._made:
+            self._close(self._made.popitem(last=False)[1])

@@ -28,7 +28,7 @@ class GPUExpressionClassifier(ExpressionClassifier):
 
     def __init__(self, backend: TensorRTBackend, frames: FrameUploads) -> None:
         super().__init__(backend)
-        self._execution = execution = backend.execution
+        self._execution = execution = backend.execution()
         self._frames = frames
         self._see = backend.facts.input
         self._address, tensor = execution.input(self._see.name)

@@ -23,9 +23,10 @@ from ..types import Image
 
 SLOTS = 2
 
-# A follower of faces looks at a frame once to find them, and once to start with new ones.
-Stage = Literal["detector", "classifier", "follower", "start"]
-STAGES: tuple[Stage, ...] = ("detector", "classifier", "follower", "start")
+# A detector looks at a frame once in an input for small faces, and once in one for close-ups; a
+# follower of faces once to find them, and once to start with new ones.
+Stage = Literal["detector", "close-ups", "classifier", "follower", "start"]
+STAGES: tuple[Stage, ...] = ("detector", "close-ups", "classifier", "follower", "start")
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, OutputNotWritable
-from ..model import ModelFacts
+from ..model import InputFacts, ModelFacts
 from ..outputs import PendingFile
 from .libraries import Library
 from .log import open_log
@@ -23,7 +23,7 @@ def build_engine(onnx: bytes, facts: ModelFacts, library: Library, options: Engi
 
     Args:
         onnx: the ONNX file's content.
-        facts: of the model in it.
+        facts: of the model in it; an open height and width are fixed to those of `facts.input`.
         library: that shall run the engine.
         options: see `EngineOptions`.
 
@@ -47,6 +47,7 @@ def build_engine(onnx: bytes, facts: ModelFacts, library: Library, options: Engi
         raise BadInput(f"{facts.source_name}: {library.product} refuses the network: {reason}")
     if library.strongly_typed:
         check_precision(network_precision(network), facts.precision, facts.source_name)
+    _fix_size(network.get_input(0), facts.input)
     config = builder.create_builder_config()
     _configure(builder, network, config, facts, library, options)
     cache = _load_timing_cache(config, options.timing_cache)
@@ -104,6 +105,13 @@ def _configure(
         profile = builder.create_optimization_profile()
         profile.set_shape(image.name, *((size, *rest) for size in options.batch))
         config.add_optimization_profile(profile)
+
+
+def _fix_size(image: Any, see: InputFacts) -> None:
+    """Close the axes that a network leaves open, all but the batch."""
+    batch, *rest = tuple(image.shape)
+    if -1 in rest:
+        image.shape = (batch, see.channels, see.height, see.width)
 
 
 def _load_timing_cache(config: Any, path: Path | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from ..cuda.gpu import GPU
 from ..engine_file import EngineFacts, to_bytes
@@ -33,8 +34,9 @@ def engine_bytes(
 
     Raises:
         BadInput: see `build_engine`; or the engine fell back to another precision, which can
-            be seen on the GPU that it is for.
+            be seen on the GPU that it is for; or the model does not take the size.
     """
+    facts = sized_facts(facts, options.size)
     payload = build_engine(onnx, facts, library, options)
     if gpu is not None and not options.capabilities:
         _check_precision(payload, facts, library, options)
@@ -49,8 +51,23 @@ def engine_bytes(
         batch=options.batch if facts.kind == "expression" else (1, 1, 1),
         version_compatible=options.version_compatible,
         hardware_compatible=options.hardware_compatible,
+        size=options.size,
     )
     return about, to_bytes(facts, about, payload)
+
+
+def sized_facts(facts: ModelFacts, size: tuple[int, int] | None) -> ModelFacts:
+    """The facts of an engine, whose input is of one size.
+
+    Args:
+        facts: of the model.
+        size: (width, height); None for the model's own.
+
+    Raises:
+        BadInput: a size that the model does not take.
+    """
+    see = facts.input if size is None else facts.input.of_size(*size)
+    return replace(facts, input=replace(see, step=0))
 
 
 def _check_precision(

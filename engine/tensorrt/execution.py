@@ -22,6 +22,7 @@ class Execution:
 
     Attributes:
         device: the GPU.
+        product: that runs the engine, for reports.
         stream: on which it works.
         least, largest: batch.
         graphs: whether runs are replayed as CUDA graphs; TensorRT-RTX has its own.
@@ -40,6 +41,7 @@ class Execution:
         self, device: Device, engine: LoadedEngine, batch: tuple[int, int], graphs: bool = True
     ) -> None:
         self.device = device
+        self.product = engine.library.product
         self.least, self.largest = batch
         self.graphs = graphs and engine.library.records_graphs
         self._engine = engine

@@ -12,7 +12,7 @@ from time import perf_counter
 from ..cuda.gpu import GPU
 from ..engine_file import Engine, Target, check_runs_on, is_engine, read_engine
 from ..errors import BackendUnavailable, BadInput, OutputNotWritable
-from ..model import read_facts
+from ..model import ModelFacts, read_facts
 from .cache import CacheKey, cached_path, keep, own_folder
 from .engine_build import engine_bytes
 from .libraries import LIBRARIES, Library, load_library, load_runtime
@@ -21,7 +21,7 @@ from .options import EngineOptions
 log = logging.getLogger(__name__)
 
 
-def find_engine(path: Path, gpu: GPU) -> tuple[Path, Engine]:
+def find_engine(path: Path, gpu: GPU, size: tuple[int, int] | None = None) -> tuple[Path, Engine]:
     """The engine that a file is, or that can be made of it.
 
     An engine that is damaged, or of another library or GPU, is built anew from the ONNX file
@@ -31,6 +31,8 @@ def find_engine(path: Path, gpu: GPU) -> tuple[Path, Engine]:
     Args:
         path: an engine or an ONNX file, both of fer-convert.
         gpu: the GPU at hand.
+        size: (width, height) that an ONNX file, whose own is open, shall be built for; None for
+            the one it names.
 
     Returns:
         (the file it is in, the engine).
@@ -41,7 +43,7 @@ def find_engine(path: Path, gpu: GPU) -> tuple[Path, Engine]:
         BackendUnavailable: no library for it is installed, or it does not run on `gpu`.
     """
     if not is_engine(path):
-        return engine_of_onnx(path, gpu, EngineOptions(installed_target()))
+        return engine_of_onnx(path, gpu, EngineOptions(installed_target(), size=size))
     try:
         engine = read_engine(path)
     except BadInput as error:
@@ -71,7 +73,7 @@ def engine_of_onnx(path: Path, gpu: GPU, options: EngineOptions) -> tuple[Path, 
     library = load_library(options.target)
     library.check_gpu(gpu)
     onnx = path.read_bytes()
-    options = fitted(options, facts.kind)
+    options = fitted(options, facts)
     key = CacheKey(hashlib.sha256(onnx).hexdigest(), library.version, gpu, facts.precision, options)
     place = cached_path(path, key)
     if place.is_file():
@@ -80,7 +82,8 @@ def engine_of_onnx(path: Path, gpu: GPU, options: EngineOptions) -> tuple[Path, 
             return place, _same(place, read_engine(place), key)
         except BadInput as error:
             log.warning("%s; building it anew", error)
-    log.warning("%s: building its engine for %s, once", path, _describe(library, gpu))
+    engine = "engine" if options.size is None else "{}x{} engine".format(*options.size)
+    log.warning("%s: building its %s for %s, once", path, engine, _describe(library, gpu))
     started = perf_counter()
     _, data = engine_bytes(path.name, onnx, facts, library, options, gpu)
     keep(place, data)
@@ -103,9 +106,29 @@ def installed_target() -> Target:
     )
 
 
-def fitted(options: EngineOptions, kind: str) -> EngineOptions:
-    """The options without what a kind of model has not: a detector takes one frame at a time."""
-    return options if kind == "expression" else replace(options, batch=(1, 1, 1))
+def check_builds(gpu: GPU) -> None:
+    """Make sure that engines can be built for a GPU, and run on it.
+
+    Raises:
+        BackendUnavailable: no library is installed, or it does not run on that GPU.
+    """
+    load_library(installed_target()).check_gpu(gpu)
+
+
+def fitted(options: EngineOptions, facts: ModelFacts) -> EngineOptions:
+    """The options as a model has them: a detector takes one frame at a time, and an open size
+    is chosen at last.
+
+    Raises:
+        BadInput: a size that the model does not take.
+    """
+    see, size = facts.input, None
+    if options.size is not None:
+        see = see.of_size(*options.size)
+    if see.step:
+        size = see.width, see.height
+    batch = options.batch if facts.kind == "expression" else (1, 1, 1)
+    return replace(options, batch=batch, size=size)
 
 
 def _rebuilt(
@@ -124,6 +147,7 @@ def _rebuilt(
             options,
             target=about.target,
             batch=about.batch,
+            size=about.size,
             version_compatible=about.version_compatible,
             hardware_compatible=about.hardware_compatible,
         )
@@ -134,7 +158,8 @@ def _rebuilt(
 def _same(place: Path, engine: Engine, key: CacheKey) -> Engine:
     """Make sure that a file in the cache is what its name says."""
     about = engine.engine
-    if (about.onnx_sha256, about.version) != (key.onnx_sha256, key.version):
+    found = about.onnx_sha256, about.version, about.size
+    if found != (key.onnx_sha256, key.version, key.options.size):
         raise BadInput(f"{place}: holds another engine than its name says")
     return engine
 

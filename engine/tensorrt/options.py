@@ -7,7 +7,10 @@ from pathlib import Path
 
 from ..engine_file import PRODUCTS, Target
 from ..errors import BadInput
+from ..input_size import parse_size
 
+Size = tuple[int, int]
+"""(width, height) of a network's input, in pixels."""
 DEFAULT_BATCH = (1, 4, 16)
 MAX_BATCH = 256
 
@@ -21,6 +24,8 @@ class EngineOptions:
         batch: least, best and largest batch of a model whose batch is open.
         capabilities: compute capabilities to build for, as `8.6`; empty for the GPU at hand.
             Only TensorRT-RTX builds for others.
+        size: (width, height) in pixels of the input, of a model that leaves it open; None for
+            the model's own.
         workspace_mib: most memory a layer may use while it runs; None for the library's own
             limit.
         timing_cache: file in which measured layers are kept between builds; TensorRT only.
@@ -34,6 +39,7 @@ class EngineOptions:
     target: Target
     batch: tuple[int, int, int] = DEFAULT_BATCH
     capabilities: tuple[str, ...] = ()
+    size: Size | None = None
     workspace_mib: int | None = None
     timing_cache: Path | None = None
     version_compatible: bool = False
@@ -74,6 +80,15 @@ def parse_batch(text: str) -> tuple[int, int, int]:
     if len(numbers) != 3:
         raise BadInput(f"batch {text!r}: give it as MIN:OPT:MAX, as 1:4:16")
     return numbers[0], numbers[1], numbers[2]
+
+
+def parse_sizes(text: str) -> tuple[Size, ...]:
+    """Sizes from `320x256,640x480`.
+
+    Raises:
+        BadInput: something else.
+    """
+    return tuple(dict.fromkeys(parse_size(part) for part in text.split(",")))
 
 
 def parse_capabilities(text: str) -> tuple[str, ...]:

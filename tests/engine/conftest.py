@@ -17,6 +17,7 @@ from fer_edge.engine.engine_file import EngineFacts, to_bytes
 from fer_edge.engine.gpu import kcf as gpu_kcf
 from fer_edge.engine.model import read_facts, sha256_of
 from fer_edge.engine.tensorrt import execution
+from fer_edge.engine.tensorrt.engine_build import sized_facts
 
 from . import stand_in
 from .cuda.cpu_gpu import StandIn, build, compiler
@@ -53,14 +54,21 @@ def tensorrt_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BACKENDS, "tensorrt", replace(entry, libraries=(("json", "pip"),), also=()))
 
 
-def write_engine(onnx: Path, path: Path, batch: tuple[int, int, int] = (1, 4, 16)) -> Path:
+def write_engine(
+    onnx: Path,
+    path: Path,
+    batch: tuple[int, int, int] = (1, 4, 16),
+    size: tuple[int, int] | None = None,
+) -> Path:
     """An engine that the stand-in runs."""
-    facts = read_facts(onnx)
+    facts, content = sized_facts(read_facts(onnx), size), onnx.read_bytes()
+    if size is not None:
+        content = stand_in.with_size(content, (1, 3, size[1], size[0]))
     about = EngineFacts(
         target="tensorrt", version=stand_in.VERSION, precision=facts.precision,
         onnx_name=onnx.name, onnx_sha256=sha256_of(onnx), compute_capabilities=("8.6",),
         gpu=THIS_GPU.name, batch=batch if facts.kind == "expression" else (1, 1, 1),
-        version_compatible=False, hardware_compatible=False,
+        version_compatible=False, hardware_compatible=False, size=size,
     )  # fmt: skip
-    path.write_bytes(to_bytes(facts, about, onnx.read_bytes()))
+    path.write_bytes(to_bytes(facts, about, content))
     return path

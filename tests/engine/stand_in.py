@@ -263,6 +263,18 @@ VERSION = "10.9.0.34"
 _NAMES = {"tensor(float)": "FLOAT", "tensor(float16)": "HALF", "tensor(int64)": "INT64"}
 
 
+def with_size(onnx_bytes: bytes, shape: tuple[int, ...]) -> bytes:
+    """An ONNX file whose one input has this shape; -1 stays open."""
+    import onnx
+
+    model = onnx.load_from_string(onnx_bytes)
+    axes = model.graph.input[0].type.tensor_type.shape.dim
+    for axis, length in zip(axes, shape, strict=True):
+        if length != -1:
+            axis.dim_value = length
+    return bytes(model.SerializeToString())
+
+
 def tensorrt(driver: Driver) -> Any:
     """The module `tensorrt`, for engines whose bytes are an ONNX file."""
 
@@ -283,7 +295,53 @@ def tensorrt(driver: Driver) -> Any:
                 return None
             return Engine(driver, data)
 
-    return SimpleNamespace(__version__=VERSION, ILogger=ILogger, Runtime=Runtime)
+    class Builder:
+        """Changes nothing but the shape of the input."""
+
+        def __init__(self, log: Any) -> None:
+            self.create_network = Network
+            self.create_builder_config = SimpleNamespace
+
+        def build_serialized_network(self, network: Network, config: Any) -> bytes:
+            driver.log.append(("build", network.image.shape))
+            return with_size(network.onnx, network.image.shape)
+
+    return SimpleNamespace(
+        __version__=VERSION, ILogger=ILogger, Runtime=Runtime, Builder=Builder,
+        OnnxParser=OnnxParser, NetworkDefinitionCreationFlag=SimpleNamespace(STRONGLY_TYPED=1),
+        ProfilingVerbosity=SimpleNamespace(DETAILED=2),
+        LayerInformationFormat=SimpleNamespace(JSON=1),
+    )  # fmt: skip
+
+
+class Network:
+    """A network as it was parsed; its layers are not told."""
+
+    num_layers = 0
+
+    def __init__(self, flags: int) -> None:
+        assert flags == 1 << 1, "not strongly typed"
+        self.onnx = b""
+        self.image: Any = None
+
+    def get_input(self, index: int) -> Any:
+        assert index == 0
+        return self.image
+
+
+class OnnxParser:
+    def __init__(self, network: Network, log: Any) -> None:
+        self.network = network
+
+    def parse(self, data: bytes) -> bool:
+        import onnx
+
+        (image,) = onnx.load_from_string(data).graph.input
+        axes = image.type.tensor_type.shape.dim
+        shape = tuple(-1 if axis.dim_param else axis.dim_value for axis in axes)
+        self.network.onnx = data
+        self.network.image = SimpleNamespace(name=image.name, shape=shape)
+        return True
 
 
 class Engine:
@@ -314,6 +372,9 @@ class Engine:
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         shape = self.tensors[name].shape
         return tuple(-1 if isinstance(length, str | None) else length for length in shape)
+
+    def create_engine_inspector(self) -> Any:
+        return SimpleNamespace(get_engine_information=lambda kind: "{}")
 
     def create_execution_context(self) -> Context:
         self.driver.log.append(("allocate", "context"))

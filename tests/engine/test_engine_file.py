@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_edge.engine.engine_file import (
+    MAGIC,
     EngineFacts,
     check_runs_on,
     is_engine,
@@ -25,16 +27,46 @@ ENGINE = EngineFacts(
 )  # fmt: skip
 
 
-@given(payload=st.binary(max_size=300), gpu=st.none() | st.text(max_size=20))
+sizes = st.tuples(st.integers(1, 4096), st.integers(1, 4096))
+
+
+@given(
+    payload=st.binary(max_size=300), gpu=st.none() | st.text(max_size=20), size=st.none() | sizes
+)
 def test_what_is_written_is_read(
-    tmp_path_factory: pytest.TempPathFactory, payload: bytes, gpu: str | None
+    tmp_path_factory: pytest.TempPathFactory,
+    payload: bytes,
+    gpu: str | None,
+    size: tuple[int, int] | None,
 ) -> None:
     path = tmp_path_factory.mktemp("e") / "m.engine"
-    engine = replace(ENGINE, gpu=gpu)
+    engine = replace(ENGINE, gpu=gpu, size=size)
     path.write_bytes(to_bytes(expression_facts(), engine, payload))
     read = read_engine(path)
     assert (read.facts, read.engine, read.payload) == (expression_facts(), engine, payload)
     assert is_engine(path)
+
+
+def test_engines_of_before_there_were_sizes_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "m.engine"
+    whole = to_bytes(expression_facts(), ENGINE, b"payload")
+    header = whole[len(MAGIC) + 36 : -7].replace(b', "size": null', b"")
+    digest = hashlib.sha256(header + b"payload").digest()
+    path.write_bytes(MAGIC + len(header).to_bytes(4, "little") + digest + header + b"payload")
+    assert read_engine(path).engine == ENGINE
+
+
+def test_a_size_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.engine"
+    path.write_bytes(to_bytes(detector_facts(), replace(ENGINE, size=(320,)), b""))  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="unusable header"):
+        read_engine(path)
+
+
+def test_the_command_that_builds_it_again_names_the_size() -> None:
+    assert replace(ENGINE, size=(320, 256)).rebuild_command() == (
+        "fer-convert face.onnx --target tensorrt-rtx --size 320x256 --precision fp16"
+    )
 
 
 @given(data=st.data())

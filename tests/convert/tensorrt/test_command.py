@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,18 @@ from fer_edge.convert.tensorrt.command import prepare
 from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.engine_file import read_engine
 from fer_edge.engine.errors import BackendUnavailable
-from fer_edge.engine.model import read_facts
+from fer_edge.engine.model import InputFacts, read_facts
 from fer_edge.engine.tensorrt.options import EngineOptions
 from fer_edge.models.keras_backend import import_keras
 
 from ...conftest import REPOSITORY
+from ...engine.scripted import detector_facts
+from ...engine.tiny_models import write_mirror
 from ..keras_models import small
 from ..ssd_graph import Recipe, write_ssd
+
+SEE = InputFacts("image", 160, 128, "bgr", "letterbox", (0.0,) * 3, (1.0,) * 3, 32)
+OPEN = detector_facts(input=SEE)
 
 trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
 
@@ -71,6 +77,55 @@ def test_the_batch_is_that_of_the_option(tmp_path: Path) -> None:
     words = [onnx, "--target", "tensorrt-rtx", "--sm", "89", "-o", tmp_path / "m.engine"]
     assert build([*words, "--batch", "1:2:5", "--workspace", "64"]) == 0
     assert read_engine(tmp_path / "m.engine").engine.batch == (1, 2, 5)
+
+
+def test_an_engine_has_one_size_and_several_sizes_are_several_engines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnx = shipped_weights("yunet_s.onnx")
+    words = [onnx, "--target", "tensorrt-rtx", "--sm", "86", "-o", tmp_path / "m.engine"]
+    assert main([*map(str, words), "--size", "320x256"]) == 0
+    assert "m.engine: detector, 320x256, fp16, for SM 8.6, " in capsys.readouterr().out
+    assert build([*words, "--size", "640x480,128x160"]) == 0
+    facts, expected = read_facts(onnx), {"": (320, 256), "-640x480": (640, 480)}
+    for name, size in {**expected, "-128x160": (128, 160)}.items():
+        engine = read_engine(tmp_path / f"m{name}.engine")
+        assert engine.engine.size == size
+        assert engine.facts.input == replace(facts.input.of_size(*size), step=0)
+        assert engine.facts.detector == facts.detector
+    assert len(list(tmp_path.iterdir())) == 3
+    # Without one it is the model's own.
+    assert build(words) == 0
+    assert read_engine(tmp_path / "m.engine").engine.size == (320, 256)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--size", "320x256,320x250"], "320x250 is not in steps of 32"),
+        (["--size", "96x96"], "give sides of 128 or more"),
+        (["--size", "320"], "'320': give it as 320x256"),
+        (["--size", "320x256", "--target", "onnx"], "leave it out"),
+    ],
+)
+def test_sizes_that_a_detector_does_not_take_are_told_before_anything_is_built(
+    tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_mirror(tmp_path / "d.onnx", OPEN)
+    words = [str(source), "--sm", "86", "--target", "tensorrt-rtx", *words]
+    if "onnx" in words:
+        words[0] = str(REPOSITORY / "models" / "expression.keras")
+    assert build([*words, "-o", tmp_path / "m.engine"]) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_model_of_one_size_is_built_for_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [shipped_weights(DETECTOR_FILE), "--target", "tensorrt-rtx", "--sm", "86"]
+    assert build([*words, "-o", tmp_path / "m.engine", "--size", "320x256"]) == 2
+    assert "the network takes 512x512 only" in capsys.readouterr().err
 
 
 def test_without_a_gpu_one_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_edge.engine.errors import BadInput
-from fer_edge.engine.tensorrt.options import EngineOptions, parse_batch, parse_capabilities
+from fer_edge.engine.tensorrt.options import (
+    EngineOptions,
+    parse_batch,
+    parse_capabilities,
+    parse_sizes,
+)
 
 
 @given(st.lists(st.integers(1, 256), min_size=3, max_size=3).map(sorted))
@@ -30,6 +35,14 @@ def test_compute_capabilities_in_both_spellings() -> None:
     for text in ("", "8", "sm_86", "75;86", "12.0.1"):
         with pytest.raises(BadInput, match="as 75,86,120"):
             parse_capabilities(text)
+
+
+def test_sizes_are_a_list() -> None:
+    assert parse_sizes("320x256") == ((320, 256),)
+    assert parse_sizes("640X480, 320x256,640x480") == ((640, 480), (320, 256))
+    for text in ("", "320", "320x256,", "320x256x3", "axb"):
+        with pytest.raises(BadInput, match="give it as 320x256"):
+            parse_sizes(text)
 
 
 @pytest.mark.parametrize(
