@@ -180,7 +180,7 @@ def _convert(args: argparse.Namespace) -> int:
         raise BadInput(f"{output}: give the engine a name that does not end in .onnx")
     if args.size and not engine:
         raise BadInput("--size is for engines: give --target too, or leave it out")
-    outputs = _engines(output, args.size) if engine else {None: output}
+    outputs = _outputs(output, args.size)
     onnx = args.input if kind == "onnx" else output.with_suffix(".onnx")
     _check_names(args, [*outputs.values(), *([] if kind == "onnx" else [onnx])])
     # Late: TensorFlow takes seconds to import.
@@ -204,8 +204,8 @@ def _convert(args: argparse.Namespace) -> int:
     return 0
 
 
-def _engines(output: Path, sizes: str | None) -> dict[Size | None, Path]:
-    """An engine's name for each size; each of several has its size in it."""
+def _outputs(output: Path, sizes: str | None) -> dict[Size | None, Path]:
+    """A name for each size; each of several has its size in it."""
     if sizes is None:
         return {None: output}
     parsed = parse_sizes(sizes)

@@ -15,9 +15,11 @@ def test_the_sizes_asked_for_last_are_kept(sides: list[int], kept: int) -> None:
 
     def make(facts: InputFacts) -> int:
         made.append(facts.width)
+        open_now.append(facts.width)
         return facts.width
 
-    by_size = BySize(make, kept)
+    open_now: list[int] = []
+    by_size = BySize(make, kept, open_now.remove)
     used: list[int] = []
     for side in sides:
         width = 32 * side
@@ -25,3 +27,6 @@ def test_the_sizes_asked_for_last_are_kept(sides: list[int], kept: int) -> None:
         assert by_size(ANY.of_size(width, 128)) == width
         assert (len(made) == before) == (width in used[-kept:])
         used = [other for other in used if other != width] + [width]
+        assert sorted(open_now) == sorted(used[-kept:])
+    by_size.clear()
+    assert not open_now

@@ -29,7 +29,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 OTHER_GPUS = {"name": "RTX 4060", "capability": "8.6", "driver": "581.1"}
 OTHER_OPTIONS = {
     "target": "tensorrt-rtx", "batch": (1, 1, 1), "capabilities": ("7.5",), "size": (320, 256),
-    "workspace_mib": 5, "timing_cache": Path("t"), "version_compatible": True, "hardware_compatible": True,
+    "workspace_mib": 5, "timing_cache": Path("t"), "version_compatible": True,
+    "hardware_compatible": True,
 }  # fmt: skip
 
 

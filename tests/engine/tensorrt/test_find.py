@@ -73,6 +73,40 @@ def test_a_detector_takes_one_frame_at_a_time() -> None:
     assert engine.engine.batch == (1, 1, 1)
 
 
+def test_each_size_is_an_engine_of_its_own(
+    builds: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = shipped_weights("yunet_s.onnx")
+    own = read_facts(path).input
+    places = set()
+    for size in ((128, 160), (160, 128), (128, 160), None, (own.width, own.height)):
+        place, engine = find_engine(path, HERE, size)
+        width, height = size or (own.width, own.height)
+        assert engine.facts.input == replace(own, width=width, height=height, step=0)
+        assert engine.engine.size == (width, height)
+        places.add(place)
+    assert len(builds) == len(places) == 3
+    assert "building its 128x160 engine for RTX 3060" in caplog.messages[0]
+    with pytest.raises(BadInput, match=r"100x160: give sides of 128 or more"):
+        find_engine(path, HERE, (100, 160))
+    # One that lies under another's name.
+    place, engine = find_engine(path, HERE, (128, 160))
+    place.write_bytes(find_engine(path, HERE, (160, 128))[0].read_bytes())
+    assert find_engine(path, HERE, (128, 160))[1].facts == engine.facts
+    assert len(builds) == 4
+
+
+def test_an_engine_that_does_not_fit_is_built_anew_in_its_size(
+    tmp_path: Path, builds: list[str]
+) -> None:
+    onnx = Path(shutil.copy(shipped_weights("yunet_s.onnx"), tmp_path / "d.onnx"))
+    path = write(tmp_path / "m.engine", onnx, compute_capabilities=("12.0",), size=(160, 128))
+    _, engine = find_engine(path, HERE)
+    assert engine.engine.size == (160, 128)
+    assert (engine.facts.input.width, engine.facts.input.height) == (160, 128)
+    assert builds == ["d.onnx"]
+
+
 def test_a_damaged_engine_in_the_cache_is_built_anew(
     onnx: Path, builds: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
