@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fer_edge.engine.backends import open_backend
+from fer_edge.engine.backends.exact import Exact
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.config import (
     DETECTOR_FILE,
@@ -170,7 +171,7 @@ def test_frames_of_changing_sizes(driver: Driver, config: PipelineConfig) -> Non
     config = replace(config, min_score=0.0)
     with (
         open_stages(config) as stages,
-        open_backend(shipped_weights(DETECTOR_FILE), "onnxruntime") as backend,
+        Exact(open_backend(shipped_weights(DETECTOR_FILE), "onnxruntime")) as backend,
     ):
         plain = Detector(backend, config.min_score)
         for size in ((48, 64), (480, 640), (30, 20), (720, 1280), (720, 1280), (1, 1)):
