@@ -43,4 +43,4 @@ def _on_cpu(name: str) -> ONNXRuntimeBackend:
 
     path = shipped_weights(name)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return ONNXRuntimeBackend(session, read_facts(path))
+    return ONNXRuntimeBackend(session, read_facts(path), 1)
