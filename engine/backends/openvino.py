@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import openvino
-from openvino.preprocess import ColorFormat, PrePostProcessor
+from openvino.preprocess import PrePostProcessor
 
 from ..cores import physical_cores
 from ..errors import BadInput
@@ -36,8 +37,8 @@ _HINTS = {
 class OpenVINOBackend(Backend):
     """A model compiled for a CPU, or for Intel's GPUs and NPUs; by default for the CPU, in fp32.
 
-    A detector is compiled to take frames as bytes: changing colour order, scaling and
-    transposing them is part of the network. Where its size may be chosen, it is compiled for
+    A detector is compiled to take frames as bytes: scaling and transposing them is part of the
+    network. Where its size may be chosen, it is compiled for
     each size that is asked for; where not, when it is opened. Its arrays for `infer` need
     another compilation, which comes when they do. Faces are small, and nothing is won with them.
     """
@@ -77,6 +78,10 @@ class OpenVINOBackend(Backend):
         request, memory = self._frames(facts)
         with span("preprocess"):
             network_pixels(image, facts, memory)
+            if facts.colour == "rgb":
+                # OpenVINO would do it, but loses it in networks that also ask for the shape of
+                # their input (2026.4).
+                cv2.cvtColor(memory, cv2.COLOR_BGR2RGB, dst=memory)
         with span("detect"):
             return request.infer_from(memory[None])
 
@@ -233,15 +238,12 @@ def _told_in_a_line(path: Path) -> Iterator[None]:
 
 
 def _with_scaling(model: Any, facts: InputFacts) -> Any:
-    """The model with uint8 `(n, h, w, c)` in BGR or gray as its input."""
+    """The model with uint8 `(n, h, w, c)` as its input, channels in the network's order."""
     building = PrePostProcessor(model)
     image = building.input()
     image.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
     image.model().set_layout(openvino.Layout("NCHW"))
     steps = image.preprocess().convert_element_type(openvino.Type.f32)
-    if facts.colour == "rgb":
-        image.tensor().set_color_format(ColorFormat.BGR)
-        steps.convert_color(ColorFormat.RGB)
     steps.mean(_alike(facts.mean)).scale(_alike([1 / value for value in facts.scale]))
     return building.build()
 

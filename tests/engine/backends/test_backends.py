@@ -14,13 +14,21 @@ from fer_edge.engine.backends import BACKENDS, FakeBackend, choose_backend, open
 from fer_edge.engine.backends.exact import Exact
 from fer_edge.engine.engine_file import to_bytes
 from fer_edge.engine.errors import BackendUnavailable, BadInput, InputNotFound
-from fer_edge.engine.model import InputFacts
-from fer_edge.engine.preprocess import face_inputs, network_input
+from fer_edge.engine.model import InputFacts, read_facts
+from fer_edge.engine.preprocess import face_inputs, network_input, network_pixels, scaled
+from fer_edge.engine.sources.demo import PHOTOGRAPH
+from fer_edge.engine.sources.images import read_image
 
+from ...conftest import REPOSITORY
 from ..scripted import detector_facts, expression_facts
 from ..test_engine_file import ENGINE
 from ..tiny_models import write_detector, write_expression, write_mirror
 
+SHIPPED = [
+    path
+    for path in sorted((REPOSITORY / "models").glob("*.onnx"))
+    if read_facts(path).kind == "detector"
+]
 installed = pytest.mark.parametrize(
     "name",
     [
@@ -198,6 +206,19 @@ def test_frames_are_seen_in_every_size_that_is_asked_for(
                 backend.infer({"image": expected})["boxes"], expected, atol=0.02
             )
             assert backend.infer_frame(frame, asked)["boxes"] is not seen
+
+
+@installed
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_shipped_detectors_answer_to_frames_as_to_arrays(name: str, path: Path) -> None:
+    image = read_image(PHOTOGRAPH)
+    with open_backend(path, name) as backend:
+        facts, detector = backend.facts.input, backend.facts.detector
+        assert detector is not None
+        pixels = scaled(network_pixels(image, facts), facts)
+        expected = backend.infer({facts.name: pixels})[detector.scores_output]
+        actual = backend.infer_frame(image)[detector.scores_output]
+        np.testing.assert_allclose(actual, expected, atol=2e-3)
 
 
 @installed
