@@ -72,6 +72,9 @@ def candidates(
     """
     able = [device for device in devices if options.backend in ("auto", device.backend)]
     chosen = [device for device in able if _is_asked_for(device, options.device)]
+    if options.backend == "onnxruntime":
+        # Who installs it for CUDA and names it wants no other device, though it opens slowly.
+        chosen = [device for device in chosen if device.name == "CUDA"] or chosen
     if not chosen:
         raise BackendUnavailable(_no_device(options, able))
     plans = [

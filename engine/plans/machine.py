@@ -11,8 +11,6 @@ from typing import Any
 from ..cores import cores, physical_cores
 
 _CPUINFO = Path("/proc/cpuinfo")
-# Folders in which accelerators appear when they and their drivers are there.
-_ACCELERATORS = (Path("/dev/dri"), Path("/dev/accel"))
 _LIBRARIES = ("fer-edge", "openvino", "onnxruntime", "onnxruntime-gpu", "numpy")
 # They cap the instructions that are used.
 _VARIABLES = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "OMP_NUM_THREADS")
@@ -26,7 +24,7 @@ def machine() -> dict[str, Any]:
         "flags": flags,
         "cores": cores(),
         "physical": physical_cores(),
-        "accelerators": sorted(path.name for folder in _ACCELERATORS for path in _inside(folder)),
+        "accelerators": _accelerators(),
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "environment": {name: os.environ.get(name, "") for name in _VARIABLES},
     }
@@ -49,11 +47,10 @@ def _processor() -> tuple[str, str]:
     return name.strip() or platform.processor(), " ".join(sorted(flags.split()))
 
 
-def _inside(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
+def _accelerators() -> list[str]:
+    """The names of GPUs and NPUs among the devices."""
+    found = [*Path("/dev").glob("dri/*"), *Path("/dev").glob("accel/*")]
+    return sorted(path.name for path in [*found, *Path("/dev").glob("nvidia[0-9]*")])
 
 
 def _version(name: str) -> str:

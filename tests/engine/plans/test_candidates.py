@@ -91,6 +91,19 @@ def test_what_is_asked_for_is_what_is_tried(
             assert plan.device.startswith(options.device.upper())
 
 
+def test_onnx_runtime_by_name_is_on_cuda_where_it_is_built_for_it() -> None:
+    cuda = Device("onnxruntime", "CUDA", "", ("fp32", "int8"))
+    devices = (CPU, cuda, ORT)
+    named = PlanOptions("onnxruntime")
+    assert [plan.device for plan in candidates(named, devices, (OWN,))] == ["CUDA"]
+    on_cpu = replace(named, device="cpu")
+    assert [plan.device for plan in candidates(on_cpu, devices, (OWN,))] == ["CPU"]
+    assert [plan.device for plan in candidates(PlanOptions(device="gpu"), devices, (OWN,))] == [
+        "CUDA"
+    ]
+    assert candidates(PlanOptions(), devices, (OWN,))[-1].device == "CUDA"
+
+
 def test_fp32_asks_for_the_plain_plan_of_a_file_with_fp16_weights() -> None:
     half = (Variant("", "fp16"),)
     assert candidates(PlanOptions(precision="fp32"), (CPU, ORT), half) == (
