@@ -6,11 +6,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
+from fer_edge.engine.config import EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.cuda.gpu import GPU, present_gpu
 from fer_edge.engine.engine_file import Target
 from fer_edge.engine.errors import BackendUnavailable, FerError
 from fer_edge.engine.model import read_facts
+from fer_edge.engine.plans.candidates import find_variants
 from fer_edge.engine.tensorrt.build import build_engine
 from fer_edge.engine.tensorrt.engine_build import engine_bytes
 from fer_edge.engine.tensorrt.find import fitted
@@ -20,12 +21,13 @@ from fer_edge.engine.tensorrt.options import EngineOptions
 from fer_edge.engine.tensorrt.reached import inspected, reached_precision
 
 from . import Skipped
-
-MODELS = (DETECTOR_FILE, EXPRESSION_FILE)
+from .models import MODELS, engine_place
 
 
 def check(options: Any) -> dict[str, Any]:
-    """Build both models for the GPU at hand and load them; what is accepted, and what is not.
+    """Build all models for the GPU at hand and load them; what is accepted, and what is not.
+
+    Of each network all precisions that ship; detectors whose size is open for their own.
 
     The engines are left in `options.work` for the checks behind.
     """
@@ -52,7 +54,7 @@ def check(options: Any) -> dict[str, Any]:
 
 def _of(library: Library, target: Target, gpu: GPU, folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"version": library.version, "built": {}, "refused": {}}
-    for name in MODELS:
+    for name in _files():
         path = shipped_weights(name)
         facts = read_facts(path)
         options = fitted(EngineOptions(target), facts)
@@ -62,12 +64,20 @@ def _of(library: Library, target: Target, gpu: GPU, folder: Path) -> dict[str, A
         except FerError as error:
             found["refused"][name] = str(error)
             continue
-        place = folder / f"{target}-{Path(name).stem}.engine"
-        place.write_bytes(data)
+        engine_place(folder, target, name).write_bytes(data)
         found["built"][name] = {"seconds": perf_counter() - started, "bytes": len(data)}
     found["reached"] = _reached(library, folder, target)
     if target == "tensorrt-rtx":
         found["engines of other GPUs"] = _validity(library)
+    return found
+
+
+def _files() -> list[str]:
+    """Those of all models, and of the same networks in other precisions."""
+    found = []
+    for name in MODELS:
+        path = shipped_weights(name)
+        found += [variant.file or name for variant in find_variants(path, read_facts(path))]
     return found
 
 

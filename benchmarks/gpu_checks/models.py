@@ -11,30 +11,35 @@ import numpy as np
 
 from fer_edge.engine.backends import Backend, open_backend
 from fer_edge.engine.backends.tensorrt import TensorRTBackend
-from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
+from fer_edge.engine.config import DETECTOR_FILES, EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.errors import BackendUnavailable
 from fer_edge.engine.types import Image
 
 from . import Skipped
 
 ROOT = Path(__file__).parents[2]
+# Files of the shipped detectors, each once.
+DETECTORS = tuple(dict.fromkeys(DETECTOR_FILES.values()))
+MODELS = (*DETECTORS, EXPRESSION_FILE)
 
 
-def open_engines(work: Path, opened: ExitStack) -> tuple[TensorRTBackend, TensorRTBackend]:
-    """The detector and the expression model, by the full TensorRT where it is there."""
+def engine_place(work: Path, target: str, name: str) -> Path:
+    """Where the engine of a shipped model is left."""
+    return work / f"{target}-{Path(name).stem}.engine"
+
+
+def open_engine(work: Path, name: str, opened: ExitStack) -> TensorRTBackend:
+    """A shipped model, by the full TensorRT where it is there."""
     for target in ("tensorrt", "tensorrt-rtx"):
-        places = [
-            work / f"{target}-{Path(n).stem}.engine" for n in (DETECTOR_FILE, EXPRESSION_FILE)
-        ]
-        if all(place.is_file() for place in places):
+        place = engine_place(work, target, name)
+        if place.is_file():
             try:
-                first, second = (TensorRTBackend.open(place) for place in places)
+                backend = TensorRTBackend.open(place)
             except BackendUnavailable as error:
                 raise Skipped(str(error)) from error
-            opened.enter_context(first)
-            opened.enter_context(second)
-            return first, second
-    raise Skipped("no engine was built")
+            opened.callback(backend.close)
+            return backend
+    raise Skipped(f"no engine of {name} was built")
 
 
 def open_on_cpu(name: str, opened: ExitStack) -> Backend:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
+from fer_edge.engine.backends import Backend, open_backend
 from fer_edge.engine.backends.onnxruntime import ONNXRuntimeBackend
 from fer_edge.engine.classifier import ExpressionClassifier
-from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
+from fer_edge.engine.config import EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.detector import Detector
 
 from . import Skipped
-from .models import pictures
+from .models import DETECTORS, MODELS, pictures
 from .parity import LEAST_SCORE, compare
 
 
@@ -23,17 +25,21 @@ def check(options: Any) -> dict[str, Any]:
         raise Skipped("ONNX Runtime is not installed") from error
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         raise Skipped("this ONNX Runtime was built without CUDA")
+    images = pictures(options.photos)
     with ExitStack() as opened:
-        names = DETECTOR_FILE, EXPRESSION_FILE
-        ours = [opened.enter_context(ONNXRuntimeBackend.open(shipped_weights(n))) for n in names]
-        if {backend.device for backend in ours} != {"CUDA"}:
+        ours = {name: open_backend(shipped_weights(name), "onnxruntime") for name in MODELS}
+        for backend in ours.values():
+            opened.callback(backend.close)
+        if {backend.device for backend in ours.values()} != {"CUDA"}:
             raise AssertionError("the CUDA provider left the models to the CPU")
-        theirs = [opened.enter_context(_on_cpu(name)) for name in names]
-        return compare(_stages(ours), _stages(theirs), pictures(options.photos))
+        theirs = {name: _on_cpu(name) for name in MODELS}
+        return {
+            name: compare(_stages(ours, name), _stages(theirs, name), images) for name in DETECTORS
+        }
 
 
-def _stages(backends: Any) -> Any:
-    return Detector(backends[0], LEAST_SCORE), ExpressionClassifier(backends[1])
+def _stages(backends: Mapping[str, Backend], name: str) -> Any:
+    return Detector(backends[name], LEAST_SCORE), ExpressionClassifier(backends[EXPRESSION_FILE])
 
 
 def _on_cpu(name: str) -> ONNXRuntimeBackend:
@@ -43,4 +49,4 @@ def _on_cpu(name: str) -> ONNXRuntimeBackend:
 
     path = shipped_weights(name)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return ONNXRuntimeBackend(session, read_facts(path), 1)
+    return ONNXRuntimeBackend(session, read_facts(path), 0)

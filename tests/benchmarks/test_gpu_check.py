@@ -20,8 +20,8 @@ from ..engine.cuda.cpu_gpu import compiler
 
 SCRIPT = REPOSITORY / "benchmarks" / "gpu_check.py"
 NAMES = [
-    "kernels", "ceilings", "tracking", "kernel_times", "uploads", "engines", "parity", "provider",
-    "stages", "pipeline", "sanitizer",
+    "kernels", "ceilings", "tracking", "kernel_times", "uploads", "engines", "parity", "sizes",
+    "provider", "stages", "pipeline", "sanitizer",
 ]  # fmt: skip
 
 
