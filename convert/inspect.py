@@ -52,5 +52,7 @@ def _onnx_kind(path: Path) -> Kind | None:
     try:
         read_facts(path)
     except BadInput as error:
+        if "unusable model facts" in str(error):
+            raise
         return "onnx_detector" if "without fer-edge facts" in str(error) else None
     return "onnx"

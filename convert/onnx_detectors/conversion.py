@@ -20,7 +20,7 @@ from .family import Facts
 from .original import OnnxOriginal
 from .reading import at_our_opset, read_onnx
 from .recognise import recognise
-from .structure import INPUT, STEP, open_body, outputs_of, own_size
+from .structure import INPUT, STEP, open_body, outputs_of, size_of
 
 # (height, width) of the input unless asked otherwise: faces of a twentieth of a 4:3 frame's
 # height are found then, and larger ones.
@@ -117,12 +117,15 @@ def _end_with(graph: Any, maps: list[Any]) -> None:
 def _original(proto: Any, known: Facts, options: Options) -> OnnxOriginal:
     """The network as it is, at the size that is asked for, or the only one at which it runs."""
     iou = options.iou or known.iou_threshold
-    wanted = OnnxOriginal(proto, known.name, options.input_size or DEFAULT_SIZE, iou)
+    height, width = options.input_size or DEFAULT_SIZE
+    if height % STEP or width % STEP or min(height, width) < LEAST_SIDE:
+        raise BadInput(f"input size {height}x{width}: give steps of {STEP} from {LEAST_SIDE} on")
+    wanted = OnnxOriginal(proto, known.name, (height, width), iou)
     if wanted.runs():
         return wanted
-    own = own_size(ir.from_proto(proto).graph)
+    own = size_of(proto)
     if own is None or options.input_size not in (None, own):
-        raise BadInput(f"the original does not run at {wanted.size[1]}x{wanted.size[0]}")
+        raise BadInput(f"the original does not run at {height}x{width}")
     return replace(wanted, size=own)
 
 

@@ -94,10 +94,10 @@ def open_body(proto: Any) -> Any:
     Raises:
         BadInput: not one picture in, or one of a size that is not in steps of 32.
     """
+    own = size_of(proto)
     model = ir.from_proto(proto)
     common.RemoveInitializersFromInputsPass()(model)
     graph = model.graph
-    own = own_size(graph)
     _set_size(graph, *(own or PROBE))
     tidy(model)
     scale_resizes(graph)
@@ -108,23 +108,30 @@ def open_body(proto: Any) -> Any:
     return model
 
 
-def own_size(graph: Any) -> tuple[int, int] | None:
-    """(height, width) of the one input, or None where it leaves one of them open.
+def size_of(proto: Any) -> tuple[int, int] | None:
+    """(height, width) of a network's one input, or None where it leaves one of them open.
 
     Raises:
         BadInput: see `open_body`.
     """
-    inputs = graph.inputs
-    shape = list(inputs[0].shape) if len(inputs) == 1 and inputs[0].shape is not None else []
-    if len(shape) != 4 or shape[1] != 3 or inputs[0].dtype != ir.DataType.FLOAT:
-        found = ", ".join(f"{value.dtype} {value.shape}" for value in inputs)
+    weights = {tensor.name for tensor in proto.graph.initializer}
+    inputs = [value for value in proto.graph.input if value.name not in weights]
+    kinds = [value.type.tensor_type for value in inputs]
+    axes = list(kinds[0].shape.dim) if kinds else []
+    # TensorProto.FLOAT is 1.
+    if len(kinds) != 1 or len(axes) != 4 or axes[1].dim_value != 3 or kinds[0].elem_type != 1:
+        found = ", ".join(_shape_of(kind) for kind in kinds) or "nothing"
         raise BadInput(f"takes {found}; expected one picture, float32 (1, 3, height, width)")
-    height, width = shape[2:]
-    if not isinstance(height, int) or not isinstance(width, int):
+    height, width = (axis.dim_value for axis in axes[2:])
+    if not height or not width:
         return None
     if height % STEP or width % STEP:
         raise BadInput(f"takes pictures of {width}x{height}; expected sides in steps of {STEP}")
-    return height, width
+    return int(height), int(width)
+
+
+def _shape_of(kind: Any) -> str:
+    return str(tuple(axis.dim_value or axis.dim_param or "?" for axis in kind.shape.dim))
 
 
 def outputs_of(model: Any) -> list[Output]:
