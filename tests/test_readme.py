@@ -21,6 +21,7 @@ from fer_edge.models.cli import build_parser as train_parser
 
 from .conftest import REPOSITORY
 from .convert.keras_models import randomise, small
+from .convert.onnx_detectors.networks import Form, save, yunet
 from .convert.ssd_graph import Recipe, write_ssd
 from .models.tiny_faces import shades
 
@@ -61,6 +62,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(REPOSITORY / "engine/sources/astronaut.jpg", folder / "photos")
     run(folder, ["fer-run", "--max-frames", "30", "--save", "talk.mp4", "--quiet"])
     write_ssd(folder / "frozen_inference_graph.pb", Recipe())
+    save(yunet(Form(seed=4)), folder / "yunet.onnx")
     (folder / "labels.pbtxt").write_text("item {\n  id: 1\n  name: 'face'\n}\n")
     (folder / "wider_face_val_bbx_gt.txt").write_text("photos/astronaut.jpg\n1\n180 64 89 117 0\n")
     # Weights whose answers are clear, as a trained network's are: int8 flips near-ties.

@@ -15,12 +15,15 @@ from onnx import TensorProto, helper, numpy_helper
 from fer_edge.convert.rewrite import (
     clean_up,
     convolve_resizes,
+    convolve_transposed,
     drop_reshapes,
     fold_affine,
+    free_rows,
     interpolates,
     operators,
     peel_input_scaling,
     restore_prelu,
+    scale_resizes,
     sink_transposes,
 )
 
@@ -335,3 +338,110 @@ def test_a_learnt_convolution_does_not_interpolate() -> None:
     net = Network([1, 1, HEIGHT, WIDTH])
     model = net.model(net("Conv", "x", net.floats(2, 1, 1, WIDTH)))
     assert not interpolates(model.graph[0])
+
+
+@given(
+    block=st.integers(2, 3),
+    channels=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    biased=st.booleans(),
+    normed=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_transposed_convolutions_without_overlap_become_plain_ones(
+    block: int, channels: tuple[int, int], biased: bool, normed: bool, seed: int
+) -> None:
+    before, after = channels
+    net = Network(["n", before, HEIGHT, WIDTH], seed)
+    weights = [net.floats(before, after, block, block)] + ([net.floats(after)] if biased else [])
+    sides = {"kernel_shape": [block, block], "strides": [block, block]}
+    x = net("ConvTranspose", "x", *weights, **sides)
+    if normed:
+        scale, offset, mean = (net.floats(after) for _ in range(3))
+        variance = net.constant(net.rng.uniform(0.5, 2, after).astype(np.float32))
+        x = net("BatchNormalization", x, scale, offset, mean, variance)
+    model = net.model(net("Relu", x))
+
+    def rewrite(model: Any) -> None:
+        fold_affine(model.graph)
+        convolve_transposed(model.graph)
+
+    same_before_and_after(model, rewrite)
+    assert operators(model) == {"Conv": 1, "DepthToSpace": 1, "Relu": 1}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "attributes"),
+    [
+        ((CHANNELS, 2, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+        ((CHANNELS, 2, 3, 3), {"strides": [2, 2]}),
+        ((CHANNELS, 2, 2, 2), {"strides": [2, 2], "output_padding": [1, 1]}),
+        ((CHANNELS, 2, 2, 2), {"strides": [2, 2], "dilations": [2, 2]}),
+        ((CHANNELS, 1, 2, 2), {"strides": [2, 2], "group": CHANNELS}),
+        ((CHANNELS, 2, 2, 3), {"strides": [2, 3]}),
+    ],
+)
+def test_other_transposed_convolutions_stay(
+    kernel: tuple[int, ...], attributes: dict[str, Any]
+) -> None:
+    net = Network([1, CHANNELS, HEIGHT, WIDTH])
+    model = net.model(net("ConvTranspose", "x", net.floats(*kernel), **attributes))
+    same_before_and_after(model, lambda model: convolve_transposed(model.graph))
+    assert operators(model) == {"ConvTranspose": 1}
+
+
+@given(
+    factors=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    rule=st.sampled_from(
+        [("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"),
+         ("half_pixel", "round_prefer_ceil"), ("pytorch_half_pixel", "round_prefer_floor")]
+    ),
+)  # fmt: skip
+def test_resizes_to_a_multiple_get_scales_that_fit_any_size(
+    factors: tuple[int, int], rule: tuple[str, str]
+) -> None:
+    def resize(sizes: bool) -> Any:
+        net = Network([1, CHANNELS, HEIGHT, WIDTH])
+        none = net.constant(np.zeros(0, np.float32))
+        target = np.array([1, CHANNELS, HEIGHT * factors[0], WIDTH * factors[1]], np.int64)
+        scales = net.constant(np.float32([1, 1, *factors]))
+        operands = [none, net.constant(target)] if sizes else [scales]
+        how = {"coordinate_transformation_mode": rule[0], "nearest_mode": rule[1]}
+        return net.model(net("Resize", "x", none, *operands, mode="nearest", **how))
+
+    model = resize(sizes=True)
+    same_before_and_after(model, lambda model: scale_resizes(model.graph))
+    other = np.random.default_rng(2).normal(0, 1, (1, CHANNELS, 8, 4)).astype(np.float32)
+    for value in (model.graph.inputs[0], *(v for node in model.graph for v in node.outputs)):
+        value.shape = None
+    expected = resize(sizes=False)
+    for value in (expected.graph.inputs[0], *(v for n in expected.graph for v in n.outputs)):
+        value.shape = None
+    assert run(model, other).shape == (1, CHANNELS, 8 * factors[0], 4 * factors[1])
+    np.testing.assert_array_equal(run(model, other), run(expected, other))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "attributes"),
+    [
+        ((1, CHANNELS, 7, 12), {"mode": "nearest"}),
+        ((1, CHANNELS, 10, 12), {"mode": "linear"}),
+        ((1, CHANNELS, 10, 12), {"mode": "nearest", "nearest_mode": "ceil"}),
+        ((1, CHANNELS, 10, 12), {"coordinate_transformation_mode": "align_corners"}),
+    ],
+)
+def test_other_resizes_keep_their_sizes(sizes: tuple[int, ...], attributes: dict[str, Any]) -> None:
+    net = Network([1, CHANNELS, HEIGHT, WIDTH])
+    none = net.constant(np.zeros(0, np.float32))
+    target = net.constant(np.array(sizes, np.int64))
+    model = net.model(net("Resize", "x", none, none, target, **attributes))
+    assert scale_resizes(model.graph) == 0
+
+
+def test_rows_follow_from_the_map_that_is_laid_down() -> None:
+    net = Network([1, HEIGHT, WIDTH, 8])
+    rows = net.constant(np.array([1, HEIGHT * WIDTH * 2, 4], np.int64))
+    flat = net.constant(np.array([1, HEIGHT * WIDTH * 8], np.int64))
+    model = net.model(net("Reshape", net("Reshape", "x", rows), flat))
+    same_before_and_after(model, lambda model: free_rows(model.graph), batch=1)
+    targets = [node.inputs[1].const_value.numpy().tolist() for node in model.graph]
+    assert targets == [[1, -1, 4], [1, HEIGHT * WIDTH * 8]]
