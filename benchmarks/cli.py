@@ -9,6 +9,8 @@ from pathlib import Path
 
 from fer_edge.engine.errors import BackendUnavailable, BadInput, FerError
 
+from .isa import CAPS, capped, check_isa
+
 EPILOG = """\
 examples:
   fer-bench                                       detect and express, one face, 640x480
@@ -21,7 +23,7 @@ examples:
 
 Close other programs first: whatever else runs is measured too.
 """
-COMMANDS = ("run", "accuracy", "compare", "soak", "report", "readme")
+COMMANDS = ("run", "figures", "accuracy", "compare", "soak", "report", "readme")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -34,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="measure workloads; the default command"))
+    _add_figures(commands.add_parser("figures", help="all that the README promises, in one run"))
     _add_accuracy(commands.add_parser("accuracy", help="how well detectors find labelled faces"))
     _add_compare(commands.add_parser("compare", help="what changed between two reports"))
     _add_soak(commands.add_parser("soak", help="does memory stay flat over a long run"))
@@ -56,12 +59,12 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--size", metavar="LIST", help="as 640x480,1920x1080 (default: 640x480)")
     shown.add_argument("--photos", type=Path, metavar="DIR", help="faces from these photographs")
     shown.add_argument("--source", metavar="URI", help="your own video or images, in place of all")
-    shown.add_argument("--streams", metavar="LIST", help="sources through one engine, as 1,2,4")
+    shown.add_argument(
+        "--streams", metavar="LIST", help="sources of one fer-run, each with a thread, as 1,2,4"
+    )
     _add_engine(parser.add_argument_group("engine"))
     clock = parser.add_argument_group("clock")
-    clock.add_argument("--repetitions", type=int, default=5, metavar="N", help="5 or more (5)")
-    clock.add_argument("--seconds", type=float, default=2.0, metavar="S", help="each (2)")
-    clock.add_argument("--frames", type=int, metavar="N", help="each, in place of --seconds")
+    _add_repetitions(clock)
     clock.add_argument("--with-decode", action="store_true", help="decode inside the clock")
     clock.add_argument(
         "--with-outputs",
@@ -91,14 +94,23 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_engine(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--detector", default="ssd", metavar="NAME|FILE", help="default: ssd, the published one"
+        "--detector",
+        default="ssd",
+        metavar="LIST",
+        help="names or files as for fer-run, as ssd,default; the published claims are verified "
+        "with ssd (ssd)",
     )
     group.add_argument("--expression", type=Path, metavar="ONNX", help="default: the shipped one")
     group.add_argument("--backend", default="auto", help="as for fer-run")
     group.add_argument(
         "--precision", metavar="P", help="fail unless the detector computes in bf16, fp32, ..."
     )
-    group.add_argument("--detect-every", type=int, default=10, metavar="N", help="frames (10)")
+    group.add_argument("--detect-every", default="10", metavar="LIST", help="frames, as 10,1 (10)")
+    group.add_argument(
+        "--isa",
+        choices=list(CAPS),
+        help="compute as a processor without more than this would: oneDNN's cap",
+    )
     group.add_argument(
         "--classify-every", type=int, default=1, metavar="K", help="as for fer-run (1)"
     )
@@ -111,6 +123,32 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--html", type=Path, metavar="FILE", help="one page with plots; needs fer-edge[bench]"
     )
+
+
+def _add_repetitions(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--repetitions", type=int, default=5, metavar="N", help="5 or more (5)")
+    group.add_argument("--seconds", type=float, default=2.0, metavar="S", help="each (2)")
+    group.add_argument("--frames", type=int, metavar="N", help="each, in place of --seconds")
+
+
+def _add_figures(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "What this project promises, in one run: detect and express with the published detector "
+        "and the default one, every 10th and every frame, beside the program of 2019; the cost "
+        "of a detection; the demo's start and memory. About ten minutes on an idle machine."
+    )
+    parser.add_argument(
+        "--graph",
+        type=Path,
+        metavar="PB",
+        help="the original frozen face graph, for the program of 2019; needs fer-edge[convert]",
+    )
+    parser.add_argument("--isa", choices=list(CAPS), help="as for fer-bench run")
+    _add_repetitions(parser.add_argument_group("clock"))
+    group = parser.add_argument_group("report")
+    _add_outputs(group)
+    group.add_argument("--readme", type=Path, metavar="FILE", help="put the report into it, too")
+    parser.add_argument("--quiet", action="store_true", help="no tables, no progress")
 
 
 def _add_accuracy(parser: argparse.ArgumentParser) -> None:
@@ -142,6 +180,7 @@ def _add_accuracy(parser: argparse.ArgumentParser) -> None:
         "some of tilt45,blur3,gamma3,closeup",
     )
     parser.add_argument("--backend", default="auto", help="as for fer-run")
+    parser.add_argument("--isa", choices=list(CAPS), help="as for fer-bench run")
     parser.add_argument("--min-face", default="5%", metavar="SIZE", help="as for fer-run (5%%)")
     parser.add_argument("--detect-size", metavar="WxH", help="as for fer-run")
     group = parser.add_argument_group("report")
@@ -191,11 +230,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(with_command(words))
     try:
         _check_names(args)
+        if isa := getattr(args, "isa", None):
+            check_isa(isa)
+            capped(words, isa)
         # Late: OpenCV and the backends take longer to import than --help may take.
         from . import commands
 
         {
             "run": commands.run,
+            "figures": commands.figures,
             "accuracy": commands.accuracy,
             "compare": commands.compare_reports,
             "soak": commands.soak_run,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from fer_edge.engine.errors import BadInput, FerError
@@ -14,7 +15,7 @@ from .compare import compare
 from .intervals import Interval
 from .options import options_from
 from .page import check_installed, html_page
-from .readme import update_readme
+from .readme import check_place, update_readme
 from .records import Report, read_report, write_report
 from .tables import Table
 from .text import markdown, print_report, print_table
@@ -22,15 +23,24 @@ from .text import markdown, print_report, print_table
 
 def run(args: argparse.Namespace, command: Sequence[str]) -> None:
     """Measure, show and store."""
-    from .workloads import Figures, check_extras, measure
+    from .workloads import check_extras, measure
 
     options = options_from(args)
     check_extras(options)
+    _measure_and_store(args, command, partial(measure, options))
+
+
+def _measure_and_store(
+    args: argparse.Namespace, command: Sequence[str], measuring: Callable[..., None]
+) -> None:
+    """Measure into figures, and keep what there is even of a run that broke off."""
+    from .workloads import Figures
+
     outputs = _outputs(args)
     figures = Figures()
     try:
         with _progress(args.quiet) as progress:
-            measure(options, figures, progress)
+            measuring(figures, progress)
     except (FerError, KeyboardInterrupt):
         # What was measured by then may have taken an hour.
         if figures:
@@ -41,6 +51,22 @@ def run(args: argparse.Namespace, command: Sequence[str]) -> None:
     _store(report, outputs)
     if not args.quiet:
         print_report(report)
+
+
+def figures(args: argparse.Namespace, command: Sequence[str]) -> None:
+    """Measure what this project promises; see figures.py."""
+    from .cli import build_parser
+    from .figures import WORDS, measure_figures
+
+    words = [*WORDS, "--repetitions", str(args.repetitions), "--seconds", str(args.seconds)]
+    words += ["--frames", str(args.frames)] if args.frames is not None else []
+    words += ["--baseline", "--graph", str(args.graph)] if args.graph else []
+    if args.readme is not None:
+        check_place(args.readme, args.json)
+    options = options_from(build_parser().parse_args(words))
+    _measure_and_store(args, command, partial(measure_figures, options))
+    if args.readme is not None:
+        update_readme(args.readme, read_report(args.json), args.json)
 
 
 def soak_run(args: argparse.Namespace, command: Sequence[str]) -> None:

@@ -119,11 +119,21 @@ def _warnings(before: Report, after: Report) -> list[str]:
         pair = [report.machine.libraries.get(name, "none") for report in (before, after)]
         if pair[0] != pair[1]:
             warnings.append(f"other {name}: {pair[0]}, then {pair[1]}")
+    if before.isa != after.isa:
+        warnings.append(f"other instruction set: {before.isa or 'unknown'}, then {after.isa}")
     for result in after.cases:
         for other in before.cases:
             if result.case.title != other.case.title:
                 continue
-            for field in ("backend", "precision", "device", "detector", "expression"):
+            for field in (
+                "backend",
+                "precision",
+                "device",
+                "detector",
+                "expression",
+                "detector_plan",
+                "expression_plan",
+            ):
                 was, now = getattr(other.case, field), getattr(result.case, field)
                 if was != now:
                     warnings.append(f"{result.case.title}: other {field}: {was}, then {now}")

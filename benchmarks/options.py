@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.streams import MAX_SOURCES
 
 from .laps import Plan
 
@@ -28,7 +29,7 @@ STAGES = (
     "sinks",
 )
 LEAST_REPETITIONS = 5
-MOST_FACES, MOST_STREAMS, MOST_SIDE = 64, 64, 8192
+MOST_FACES, MOST_STREAMS, MOST_SIDE, LONGEST_INTERVAL = 64, MAX_SOURCES, 8192, 1000
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class Options:
         workloads: of `WORKLOADS`.
         faces, sizes, streams: every combination is a case.
         stages: of `STAGES`, for the workload of that name.
-        config: of the pipeline; `classify` follows the workload.
-        detect_every: frames from one detection to the next, of every program.
+        detectors: names and files; each is measured over the same cases.
+        intervals: frames from one detection to the next, of every program.
+        config: of the pipeline; what is listed above is filled in for each case.
         precision: what must be computed in; None for any.
         source: the user's own; None for the made scene.
         decode, outputs: whether they are inside the full clock.
@@ -56,8 +58,9 @@ class Options:
     sizes: tuple[tuple[int, int], ...]
     streams: tuple[int, ...]
     stages: tuple[str, ...]
+    detectors: tuple[str, ...]
+    intervals: tuple[int, ...]
     config: PipelineConfig
-    detect_every: int
     precision: str | None
     source: str | None
     decode: bool
@@ -91,21 +94,24 @@ def options_from(args: argparse.Namespace) -> Options:
         raise BadInput("--source has a size of its own: leave --size out")
     if args.with_outputs and args.streams:
         raise BadInput("--with-outputs writes one stream: leave --streams out")
+    detectors = tuple(dict.fromkeys(args.detector.split(",")))
+    intervals = _numbers(args.detect_every, "--detect-every", LONGEST_INTERVAL)
     return Options(
         workloads=workloads,
         faces=_numbers(args.faces or "1", "--faces", MOST_FACES),
         sizes=tuple(_size(text) for text in (args.size or "640x480").split(",")),
         streams=_numbers(args.streams or "1", "--streams", MOST_STREAMS),
         stages=stages,
+        detectors=detectors,
+        intervals=intervals,
         config=PipelineConfig(
-            detector=args.detector,
+            detector=detectors[0],
             expression=args.expression,
             backend=args.backend,
-            detect_every=args.detect_every,
+            detect_every=intervals[0],
             classify_every=args.classify_every,
             tracker=args.tracker,
         ),
-        detect_every=args.detect_every,
         precision=args.precision,
         source=args.source,
         decode=args.with_decode,

@@ -8,7 +8,7 @@ from fer_edge.engine.errors import BackendUnavailable
 
 from .machine import describe
 from .records import Report
-from .tables import ESTIMATED, models_line, tables
+from .tables import ESTIMATED, isa_line, models_line, tables
 from .text import wordy
 
 INSTALL = "pip install 'fer-edge[bench]'"
@@ -33,7 +33,7 @@ def html_page(report: Report) -> str:
     return environment.from_string(template).render(
         report=report,
         machine=describe(report.machine),
-        models=list(models),
+        models=[*filter(None, [isa_line(report)]), *models],
         tables=tables(report),
         estimated=ESTIMATED,
         plots=plots(report),

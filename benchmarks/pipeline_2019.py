@@ -81,7 +81,8 @@ class Pipeline2019(Runner):
         detect = self._count % self.cycle == 0 or not self._trackers
         if detect:
             boxes = self._detector(image)
-            self._trackers = [NumpyKCF(gray, box) for box in boxes]
+            # With a detection in every frame there is nothing to follow.
+            self._trackers = [NumpyKCF(gray, box) for box in boxes] if self.cycle > 1 else []
         else:
             boxes = [tracker.update(gray) for tracker in self._trackers]
         if self._predict is not None:
@@ -138,7 +139,7 @@ class Program2019:
             classify: whether it names expressions.
             detect_every: 10 in 2019; that of the case, so that both detect alike.
         """
-        words = ["NumPy KCF a face"]
+        words = ["NumPy KCF a face" if detect_every > 1 else "no tracking"]
         if classify:
             words.append(f"Keras {version('keras')} predict a face, random weights")
         return [

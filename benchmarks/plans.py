@@ -8,9 +8,6 @@ from fer_edge.engine.backends import Backend
 
 from .isa import instruction_set
 
-# Of detectors that are no network: OpenCV's cascade, and the whole picture.
-NO_NETWORK = "no network, CPU"
-
 
 def plan_of(backend: Backend) -> str:
     """The execution plan of an open model, as `OpenVINO bf16 on CPU, 2 threads, amx`."""

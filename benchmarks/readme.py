@@ -9,9 +9,11 @@ from fer_edge.engine.outputs import PendingFile
 
 from .machine import describe
 from .records import Contestant, Report
-from .tables import Table, tables
+from .tables import Table, isa_line, models_line, tables, tail
 from .text import markdown_table
 
+# Titles of tables that stand there too.
+ALSO = ("One detection", "fer-run on its demo")
 BEGIN, END = "<!-- fer-bench: begin -->", "<!-- fer-bench: end -->"
 
 
@@ -27,8 +29,11 @@ def section(report: Report, source: str) -> str:
         f"Measured by `fer-bench` on {describe(report.machine)} "
         f"([report]({source}), {report.created[:10]}). 95 % intervals in brackets.",
     ]
+    lines = dict.fromkeys(models_line(result.case) for result in report.cases)
+    parts += [line for line in (isa_line(report), *(f"{line}." for line in lines)) if line]
     chosen = [table for table in tables(report) if table.title == "The published claims"]
     chosen += [_speed(report)]
+    chosen += [table for table in tables(report) if table.title.startswith(ALSO)]
     for table in chosen:
         if table.rows:
             parts += [f"**{table.title}**", markdown_table(table)]
@@ -46,13 +51,14 @@ def _speed(report: Report) -> Table:
                 result.case.title,
                 str(ours.fps),
                 *_milliseconds(ours),
+                tail(ours.times),
                 f"{over.fps}" if over else "-",
                 f"{result.startup.peak_rss_bytes / 1e6:.0f}" if result.startup else "-",
             ]
         )
     return Table(
         "Speed, frame fetched to result",
-        ["case", "fps", "p50 ms", "p99 ms", "times the program of 2019", "peak MB"],
+        ["case", "fps", "p50 ms", "p99 ms", "p99 over p50", "times the program of 2019", "peak MB"],
         rows,
         report.method["percentiles"],
     )
@@ -75,6 +81,24 @@ def replaced(text: str, new: str, name: str = "README.md") -> str:
     return text[:begin] + new + text[end + len(END) :]
 
 
+def check_place(readme: Path, report_path: Path | None) -> str:
+    """The report's file relative to the README, to be linked there.
+
+    Raises:
+        InputNotFound: no file at `readme`.
+        BadInput: it has no markers, or the report does not lie below its folder.
+    """
+    if not readme.is_file():
+        raise InputNotFound(f"{readme}: no such file")
+    replaced(readme.read_text(encoding="utf-8"), "", str(readme))
+    if report_path is None:
+        raise BadInput(f"{readme} links the report: give it a file with --json")
+    try:
+        return report_path.resolve().relative_to(readme.resolve().parent).as_posix()
+    except ValueError as error:
+        raise BadInput(f"{report_path}: is not below the folder of {readme}") from error
+
+
 def update_readme(readme: Path, report: Report, report_path: Path) -> None:
     """Rewrite the section of a README.
 
@@ -83,12 +107,7 @@ def update_readme(readme: Path, report: Report, report_path: Path) -> None:
         BadInput: it has no markers, or the report lies outside its folder.
         OutputNotWritable: it cannot be written.
     """
-    if not readme.is_file():
-        raise InputNotFound(f"{readme}: no such file")
-    try:
-        source = report_path.resolve().relative_to(readme.resolve().parent).as_posix()
-    except ValueError as error:
-        raise BadInput(f"{report_path}: is not below the folder of {readme}") from error
+    source = check_place(readme, report_path)
     text = replaced(readme.read_text(encoding="utf-8"), section(report, source), str(readme))
     pending = PendingFile(readme)
     pending.path.write_text(text, encoding="utf-8")

@@ -20,6 +20,8 @@ from fer_edge.engine.outputs import PendingFile
 from .intervals import Interval
 
 SCHEMA = 1
+# With which the published claims are verified.
+PUBLISHED_DETECTOR = "ssd"
 Record = TypeVar("Record")
 
 
@@ -239,6 +241,10 @@ class Case:
         outputs: whether an annotated video and JSON lines are written inside it.
         detector, expression: SHA-256 of the originals that the models were converted from.
         classify_every: frames from one classification of a face to the next.
+        detector_name: `ssd` is the published one.
+        detector_plan, expression_plan: what computed: back end, precision, device, threads,
+            instruction set; empty in reports that do not know it.
+        detector_file, expression_file: SHA-256 of the files that were run.
     """
 
     workload: str
@@ -256,6 +262,11 @@ class Case:
     detector: str
     expression: str | None
     classify_every: int = 1
+    detector_name: str = "ssd"
+    detector_plan: str = ""
+    expression_plan: str | None = None
+    detector_file: str | None = None
+    expression_file: str | None = None
 
     @property
     def title(self) -> str:
@@ -265,6 +276,7 @@ class Case:
         words += [count_of(self.streams, "stream")] if self.streams > 1 else []
         words += [f"every {self.detect_every}"] if self.detect_every != 10 else []
         words += [f"classified every {self.classify_every}"] if self.classify_every != 1 else []
+        words += [self.detector_name] if self.detector_name != PUBLISHED_DETECTOR else []
         words += ["decoding"] if self.decode else []
         words += ["outputs"] if self.outputs else []
         return ", ".join(words)
@@ -451,6 +463,43 @@ class Soak:
 
 
 @dataclass(frozen=True)
+class DetectionCost:
+    """One detection in a frame of 640x480, from pixels to boxes; detectors take turns by blocks.
+
+    Attributes:
+        detector, plan: which, and what computes.
+        sees: size of its input.
+        median_s: of a detection.
+        ratio: the first detector's median over this one's, with the bootstrap's 95 % over turns.
+    """
+
+    detector: str
+    plan: str
+    sees: str
+    median_s: float
+    ratio: Interval
+
+
+@dataclass(frozen=True)
+class DemoStart:
+    """`fer-run` on its built-in demo, a process of its own, from its start.
+
+    Attributes:
+        what: `plan measured`, the first time on a machine, or `plan known`.
+        first_frame_s: to the first frame with its faces and expressions; median of `samples`.
+        peak_rss_bytes: most memory resident in any of them.
+        frames: it ran.
+        samples: processes.
+    """
+
+    what: str
+    first_frame_s: float
+    peak_rss_bytes: int
+    frames: int
+    samples: int
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that one call of fer-bench measured.
 
@@ -462,6 +511,9 @@ class Report:
         method: what the figures mean, by topic.
         notes: what was asked for and could not be done, with the reason.
         cases, stages, conversions, ceilings, estimate, claims, soak: the figures.
+        costs: of one detection, by detector.
+        starts: of fer-run on its demo.
+        isa: the instruction set of the networks, and what it was capped from.
     """
 
     created: str
@@ -477,6 +529,9 @@ class Report:
     estimate: Estimate | None = None
     claims: list[Claim] = field(default_factory=list)
     soak: Soak | None = None
+    costs: list[DetectionCost] = field(default_factory=list)
+    starts: list[DemoStart] = field(default_factory=list)
+    isa: str = ""
     schema: int = SCHEMA
 
 

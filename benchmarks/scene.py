@@ -93,14 +93,23 @@ def find_scene(
     scenes: list[Scene] = []
     for share in FACE_SHARES:
         frames = render(portraits, faces, width, height, share)
-        # Every third frame: neighbours are alike, and 16 faces in 1080p take their time.
-        counts = [len(detector(frame)) for frame in frames[::3]]
+        counts = _counts(frames, detector)
         scene = Scene(frames, faces, float(np.mean(counts)), share)
         if set(counts) == {faces}:
             return scene
         # Of the others only the best so far is kept: scenes are large.
         scenes = [min([*scenes, scene], key=lambda one: abs(faces - (one.found or 0)))]
     return scenes[0]
+
+
+def mean_found(scene: Scene, detector: FindFaces) -> float:
+    """Faces that a detector finds in a scene, a frame."""
+    return float(np.mean(_counts(scene.frames, detector)))
+
+
+def _counts(frames: Sequence[Image], detector: FindFaces) -> list[int]:
+    # Every third frame: neighbours are alike, and 16 faces in 1080p take their time.
+    return [len(detector(frame)) for frame in frames[::3]]
 
 
 def render(

@@ -10,10 +10,12 @@ shell.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -23,12 +25,15 @@ import numpy as np
 
 from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.errors import SourceFailed
+from fer_edge.engine.folders import CACHE_VARIABLE
 from fer_edge.engine.input_size import FaceSize
 from fer_edge.engine.types import Image
 
-from .records import Startup
+from .records import DemoStart, Startup
 
 SAMPLES = 3
+# About half of the demo.
+DEMO_FRAMES = 300
 
 
 @dataclass(frozen=True)
@@ -57,19 +62,13 @@ def measure_startup(config: PipelineConfig, frames: list[Image], run_frames: int
     """
     with tempfile.TemporaryDirectory(prefix="fer-bench-") as folder:
         np.save(Path(folder, "frames.npy"), np.stack(frames))
-        options = {"frames": str(Path(folder, "frames.npy")), "run": run_frames}
-        plain = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(config).items()}
-        plain["min_face"] = str(config.min_face)
-        path = Path(folder, "options.json")
-        path.write_text(json.dumps({**options, "config": plain}))
-        runs = [_start(path) for _ in range(SAMPLES)]
+        options = _written(config, Path(folder), run_frames, Path(folder, "frames.npy"))
+        runs = [_start(options) for _ in range(SAMPLES)]
     return Startup(
         ready_s=statistics.median(
             once.ready_at_s - once.reading_s - started for started, once in runs
         ),
-        first_result_s=statistics.median(
-            once.first_result_at_s - once.reading_s - started for started, once in runs
-        ),
+        first_result_s=_first_result_s(runs),
         samples=SAMPLES,
         peak_rss_bytes=max(once.peak_rss_bytes for _, once in runs),
         frames_bytes=sum(frame.nbytes for frame in frames),
@@ -77,11 +76,53 @@ def measure_startup(config: PipelineConfig, frames: list[Image], run_frames: int
     )
 
 
-def _start(options: Path) -> tuple[float, Once]:
-    """When a process was started, and what it said."""
+def measure_demo(config: PipelineConfig, run_frames: int = DEMO_FRAMES) -> list[DemoStart]:
+    """Start processes that play the demo: with no execution plan kept, and with one.
+
+    Raises:
+        SourceFailed: a process ended without a result.
+    """
+    with tempfile.TemporaryDirectory(prefix="fer-bench-") as folder:
+        options = _written(config, Path(folder), run_frames)
+        caches = [Path(folder, f"cache-{number}") for number in range(SAMPLES)]
+        first = [_start(options, cache) for cache in caches]
+        later = [_start(options, caches[0]) for _ in range(SAMPLES)]
+    return [
+        DemoStart(
+            what=what,
+            first_frame_s=_first_result_s(runs),
+            peak_rss_bytes=max(once.peak_rss_bytes for _, once in runs),
+            frames=run_frames,
+            samples=SAMPLES,
+        )
+        for what, runs in (("the first on a machine", first), ("later", later))
+    ]
+
+
+def _first_result_s(runs: Sequence[tuple[float, Once]]) -> float:
+    return statistics.median(
+        once.first_result_at_s - once.reading_s - started for started, once in runs
+    )
+
+
+def _written(
+    config: PipelineConfig, folder: Path, run_frames: int, frames: Path | None = None
+) -> Path:
+    """The options of a process, in a file."""
+    plain = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(config).items()}
+    plain["min_face"] = str(config.min_face)
+    options = {"frames": str(frames) if frames else None, "run": run_frames, "config": plain}
+    path = folder / "options.json"
+    path.write_text(json.dumps(options))
+    return path
+
+
+def _start(options: Path, cache: Path | None = None) -> tuple[float, Once]:
+    """When a process was started, and what it said; `cache` stands in for the user's."""
+    environment = {**os.environ, CACHE_VARIABLE: str(cache)} if cache else None
     started = perf_counter()
     command = [sys.executable, "-m", "fer_edge.benchmarks.startup", str(options)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise SourceFailed(f"a process to measure start-up ended with {done.returncode}: {reason}")
@@ -107,9 +148,11 @@ def _run(options: dict[str, Any]) -> Once:
         }
     )
     before = perf_counter()
-    frames = np.load(options["frames"])
+    source: str | LosslessFeed = "demo"
+    if options["frames"] is not None:
+        source = LosslessFeed(Loop(list(np.load(options["frames"]))))
     reading = perf_counter() - before
-    with Pipeline.from_config(LosslessFeed(Loop(list(frames))), config) as pipeline:
+    with Pipeline.from_config(source, config) as pipeline:
         ready = perf_counter()
         first = None
         for count, _ in enumerate(pipeline, 1):

@@ -12,13 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fer_edge.engine.backends import Backend, choose_backend, open_backend
 from fer_edge.engine.config import PipelineConfig, shipped_weights
-from fer_edge.engine.detector import FindFaces
 from fer_edge.engine.errors import BackendUnavailable, BadInput
-from fer_edge.engine.model import read_facts
 from fer_edge.engine.sources.base import Reader
-from fer_edge.engine.stages import detector_of
 
 from .breakdown import break_down
 from .ceilings import measure_ceilings
@@ -27,18 +23,32 @@ from .conversion import measure_conversion
 from .engine_run import EngineRun
 from .gpu import GpuWatch
 from .inputs import decoding, encoded, from_memory, held
+from .isa import instruction_set
 from .laps import Runner, race
 from .machine import this_machine
 from .method import METHOD
+from .opened import ExpressionModel, Opened, describe_expression, open_detector
 from .operations import count_work
 from .options import Options
 from .pipeline_2019 import Program2019
-from .records import Case, CaseResult, Ceilings, Conversion, Estimate, Report, Soak, StageResult
+from .records import (
+    Case,
+    CaseResult,
+    Ceilings,
+    Conversion,
+    DemoStart,
+    DetectionCost,
+    Estimate,
+    Report,
+    Soak,
+    StageResult,
+)
 from .roofline import estimate
-from .scene import Portrait, Scene, demo_portraits, find_scene, portraits_of
+from .scene import Portrait, Scene, demo_portraits, find_scene, mean_found, portraits_of
 from .soak import soak
 from .stages import measure_stages
 from .startup import measure_startup
+from .streams_run import StreamsRun
 
 Progress = Callable[[str], None]
 # The original of the shipped expression model, which `convert` converts.
@@ -57,9 +67,11 @@ class Figures:
     conversions: list[Conversion] = field(default_factory=list)
     ceilings: Ceilings | None = None
     estimate: Estimate | None = None
+    costs: list[DetectionCost] = field(default_factory=list)
+    starts: list[DemoStart] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.cases or self.stages or self.conversions)
+        return bool(self.cases or self.stages or self.conversions or self.starts)
 
     def report(self, command: Sequence[str]) -> Report:
         """The figures with their machine and method."""
@@ -79,7 +91,7 @@ def measure(options: Options, figures: Figures, progress: Progress) -> None:
     """
     with ExitStack() as opened:
         session = _Session(options, progress, opened)
-        figures.notes = session.notes
+        session.notes = figures.notes
         # One by one: what is finished stays when the next one fails.
         for case in session.cases():
             figures.cases.append(case)
@@ -111,6 +123,7 @@ def _report(command: Sequence[str], **figures: Any) -> Report:
         command=list(command),
         machine=this_machine(),
         method=METHOD,
+        isa=instruction_set(),
         **figures,
     )
 
@@ -121,17 +134,18 @@ class _Session:
     def __init__(self, options: Options, progress: Progress, opened: ExitStack) -> None:
         self._options = options
         self._progress = progress
-        self._opened = opened
         self._scenes: dict[tuple[int, int, int], Scene] = {}
-        self._backend: Backend | None = None
-        self._detector: FindFaces
         self.notes: list[str] = []
-        config = options.config
-        if config.detector_path is not None:
-            backend = open_backend(config.detector_path, config.backend)
-            self._backend = opened.enter_context(backend)
-            self._check_precision(backend.precision)
-        self._detector = detector_of(self._backend, config)
+        self._detectors = [
+            open_detector(replace(options.config, detector=name), opened)
+            for name in options.detectors
+        ]
+        for detector in self._detectors:
+            if detector.backend is not None:
+                self._check_precision(detector.precision)
+        # All detectors see the same frames: those that suit the first one.
+        self._first = self._detectors[0]
+        self._expression: ExpressionModel | None = None
         self._portraits = self._find_portraits()
         self._old: Program2019 | None = None
         if options.baseline and options.graph is not None:
@@ -142,20 +156,25 @@ class _Session:
         """Every case of the workloads that run the pipeline."""
         options = self._options
         for workload in options.workloads:
-            if workload not in ("detect", "express"):
-                continue
-            config = replace(options.config, classify=workload == "express")
-            if options.source is not None:
-                for streams in options.streams:
-                    yield self._case(workload, config, held(options.source), streams)
-                continue
-            for (width, height), faces, streams in product(
-                options.sizes, options.faces, options.streams
-            ):
-                yield self._case(workload, config, self._scene(faces, width, height), streams)
+            if workload in ("detect", "express"):
+                for scene, streams in self._shown():
+                    for detector, every in product(self._detectors, options.intervals):
+                        yield self._case(workload, detector, every, scene, streams)
+
+    def _shown(self) -> Iterator[tuple[Scene, int]]:
+        """Every scene, with the number of streams that show it."""
+        options = self._options
+        if options.source is not None:
+            for streams in options.streams:
+                yield held(options.source), streams
+            return
+        for (width, height), faces, streams in product(
+            options.sizes, options.faces, options.streams
+        ):
+            yield self._scene(faces, width, height), streams
 
     def stages(self) -> Iterator[StageResult]:
-        """The stages by themselves, over every scene."""
+        """The stages by themselves, over every scene, of the first detector."""
         options = self._options
         if "stages" not in options.workloads:
             return
@@ -168,27 +187,32 @@ class _Session:
 
     def soak(self, frames: int) -> Soak:
         """The first case of the options, for a long time."""
-        (width, height), faces = self._options.sizes[0], self._options.faces[0]
+        options = self._options
+        (width, height), faces = options.sizes[0], options.faces[0]
         scene = self._scene(faces, width, height)
-        case = self._described("express", self._options.config, scene, 1)
-        with EngineRun([from_memory(scene)()], self._options.config) as runner:
+        case = self._described("express", self._first, options.config, scene, 1)
+        with EngineRun(from_memory(scene)(), options.config) as runner:
             return soak(runner, case, frames, self._progress)
 
     def _case(
-        self, workload: str, config: PipelineConfig, scene: Scene, streams: int
+        self, workload: str, detector: Opened, every: int, scene: Scene, streams: int
     ) -> CaseResult:
         options, plan = self._options, self._options.plan
-        case = self._described(workload, config, scene, streams)
+        config = replace(detector.config, classify=workload == "express", detect_every=every)
+        case = self._described(workload, detector, config, scene, streams)
+        found = self._found(detector, scene)
         with ExitStack() as opened:
             folder = Path(opened.enter_context(TemporaryDirectory(prefix="fer-bench-")))
             readers = self._readers(scene, folder)
-            ours = EngineRun(
-                [readers() for _ in range(streams)], config, folder if options.outputs else None
-            )
+            ours: Runner
+            if streams == 1:
+                ours = EngineRun(readers(), config, folder if options.outputs else None)
+            else:
+                ours = StreamsRun(readers, streams, config)
             opened.enter_context(ours)
             runners: list[Runner] = [ours]
             if self._old is not None and streams == 1:
-                runners += self._old.runners(readers, config.classify, options.detect_every)
+                runners += self._old.runners(readers, config.classify, every)
                 for other in runners[1:]:
                     opened.enter_context(other)
             elif self._old is not None:
@@ -207,7 +231,7 @@ class _Session:
         if streams == 1:
             start = measure_startup(config, scene.frames, min(MEMORY_FRAMES, frames))
         return CaseResult(
-            case, scene.found, scene.face_share, contestants, ratios, parts, start, watch.use
+            case, found, scene.face_share, contestants, ratios, parts, start, watch.use
         )
 
     def _readers(self, scene: Scene, folder: Path) -> Callable[[], Reader]:
@@ -220,42 +244,57 @@ class _Session:
         if key not in self._scenes:
             self._progress(f"rendering {faces} faces at {width}x{height}")
             # One at a time: scenes of full HD fill hundreds of megabytes.
-            self._scenes = {key: find_scene(self._portraits, *key, self._detector)}
-        scene = self._scenes[key]
-        if scene.found is not None and abs(scene.found - faces) > 0.02 * faces:
-            self._note(
-                f"the detector finds {scene.found:.2f} of {faces} faces at {width}x{height}, mean"
-            )
-        return scene
+            self._scenes = {key: find_scene(self._portraits, *key, self._first.find)}
+        return self._scenes[key]
 
-    def _described(self, workload: str, config: PipelineConfig, scene: Scene, streams: int) -> Case:
+    def _found(self, detector: Opened, scene: Scene) -> float | None:
+        """Faces that a detector finds in a scene, a frame; None where nobody knows them."""
+        if scene.faces is None:
+            return None
+        found = scene.found if detector is self._first else mean_found(scene, detector.find)
+        if found is not None and abs(found - scene.faces) > 0.02 * scene.faces:
+            height, width = scene.frames[0].shape[:2]
+            self._note(
+                f"{detector.name} finds {found:.2f} of {scene.faces} faces at "
+                f"{width}x{height}, mean"
+            )
+        return found
+
+    def _described(
+        self, workload: str, detector: Opened, config: PipelineConfig, scene: Scene, streams: int
+    ) -> Case:
         height, width = scene.frames[0].shape[:2]
-        backend = self._backend
         expression = None
         if config.classify:
-            expression = read_facts(config.expression_path).source_sha256
+            expression = self._expression = self._expression or describe_expression(config)
+        assert isinstance(config.detect_every, int), "fer-bench has no auto"
         return Case(
             workload=workload,
             faces=scene.faces,
             width=width,
             height=height,
             streams=streams,
-            detect_every=self._options.detect_every,
-            backend=choose_backend(config.backend) if backend else "opencv",
-            precision=backend.precision if backend else "int32",
-            device=backend.device if backend else "CPU",
+            detect_every=config.detect_every,
+            backend=detector.library,
+            precision=detector.precision,
+            device=detector.device,
             source=Path(self._options.source).name if self._options.source else "memory",
             decode=self._options.decode,
             outputs=self._options.outputs,
-            detector=backend.facts.source_sha256 if backend else "haar",
-            expression=expression,
+            detector=detector.source_sha256,
+            expression=expression.source_sha256 if expression else None,
             classify_every=config.classify_every if config.classify else 1,
+            detector_name=detector.name,
+            detector_plan=detector.plan,
+            expression_plan=expression.plan if expression else None,
+            detector_file=detector.file_sha256,
+            expression_file=expression.file_sha256 if expression else None,
         )
 
     def _find_portraits(self) -> list[Portrait]:
         if self._options.photos is None:
             return demo_portraits()
-        return portraits_of(self._options.photos, self._detector)
+        return portraits_of(self._options.photos, self._first.find)
 
     def _check_precision(self, found: str) -> None:
         wanted = self._options.precision

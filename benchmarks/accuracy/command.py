@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 
@@ -14,12 +15,12 @@ from fer_edge.engine.input_size import FaceSize, parse_size
 from fer_edge.engine.outputs import PendingFile
 
 from ..machine import describe, this_machine
+from ..opened import Opened, open_detector
 from ..text import print_line, print_table
 from .distort import DISTORTIONS
 from .labels import read_labels
 from .measure import measure_accuracy
 from .method import METHOD
-from .opened import open_detectors
 from .plot import check_installed, draw
 from .records import AccuracyReport, write_accuracy
 from .tables import accuracy_tables
@@ -43,7 +44,7 @@ def measured(
         PendingFile(path).discard()
     labels = read_labels(args.faces, args.images)
     with ExitStack() as opened:
-        detectors = open_detectors(args.models, _config(args), opened)
+        detectors = _open(args.models, _config(args), opened)
         figures = measure_accuracy(detectors, labels, distortions, progress)
     return AccuracyReport(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -79,6 +80,18 @@ def _config(args: argparse.Namespace) -> PipelineConfig:
     return PipelineConfig(
         backend=args.backend, min_face=FaceSize.parse(args.min_face), detect_size=size
     )
+
+
+def _open(models: Sequence[str], config: PipelineConfig, opened: ExitStack) -> list[Opened]:
+    for name in models:
+        if models.count(name) > 1:
+            raise BadInput(f"{name} is named twice")
+    every_score = replace(config, min_score=0.0)
+    # By the names that were given: files of one name may lie in several folders.
+    return [
+        replace(open_detector(replace(every_score, detector=name), opened), name=name)
+        for name in models
+    ]
 
 
 def _distortions(given: str | None) -> list[str]:

@@ -15,10 +15,10 @@ from fer_edge.engine.errors import BadInput, FerError
 from fer_edge.engine.sources.images import read_image
 from fer_edge.engine.types import Detections, Image
 
+from ..opened import Opened
 from .distort import DISTORTIONS, LEAST_SIDE, found
 from .labels import Labels
 from .matching import SIZES, Matches, Truths, match
-from .opened import Opened
 from .precision import Pool, Values, interval
 from .records import ModelResult, Robustness, SizeResult
 
@@ -149,7 +149,7 @@ def _summed(
 def _result(detector: Opened, tally: _Tally, first: dict[str, Values]) -> ModelResult:
     return ModelResult(
         model=detector.name,
-        sha256=detector.sha256,
+        sha256=detector.file_sha256,
         plan=detector.plan,
         sees=[size for size, _ in tally.sees.most_common()],
         default_score=detector.default_score,
