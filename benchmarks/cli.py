@@ -103,8 +103,9 @@ def _add_engine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--expression", type=Path, metavar="ONNX", help="default: the shipped one")
     group.add_argument("--backend", default="auto", help="as for fer-run")
     group.add_argument(
-        "--precision", metavar="P", help="fail unless the detector computes in bf16, fp32, ..."
+        "--precision", metavar="P", help="as for fer-run; fail where the detector has another"
     )
+    group.add_argument("--threads", type=int, default=0, metavar="N", help="as for fer-run")
     group.add_argument("--detect-every", default="10", metavar="LIST", help="frames, as 10,1 (10)")
     group.add_argument(
         "--isa",
@@ -180,6 +181,8 @@ def _add_accuracy(parser: argparse.ArgumentParser) -> None:
         "some of tilt45,blur3,gamma3,closeup",
     )
     parser.add_argument("--backend", default="auto", help="as for fer-run")
+    parser.add_argument("--precision", default="auto", metavar="P", help="as for fer-run")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="as for fer-run")
     parser.add_argument("--isa", choices=list(CAPS), help="as for fer-bench run")
     parser.add_argument("--min-face", default="5%", metavar="SIZE", help="as for fer-run (5%%)")
     parser.add_argument("--detect-size", metavar="WxH", help="as for fer-run")

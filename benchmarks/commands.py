@@ -91,7 +91,8 @@ def soak_run(args: argparse.Namespace, command: Sequence[str]) -> None:
 
 
 _ENGINE = (
-    "detector", "expression", "backend", "precision", "detect_every", "classify_every", "tracker",
+    "detector", "expression", "backend", "precision", "threads",
+    "detect_every", "classify_every", "tracker",
 )  # fmt: skip
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
-from fer_edge.engine.backends import Backend, choose_backend, open_backend
+import numpy as np
+
+from fer_edge.engine.backends import Backend
 from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.detector import FindFaces
-from fer_edge.engine.model import read_facts, sha256_of
+from fer_edge.engine.model import sha256_of
+from fer_edge.engine.plans import open_model
 from fer_edge.engine.stages import detector_of
 from fer_edge.engine.types import Image
 
@@ -28,7 +32,6 @@ class Opened:
         find: finds the faces.
         config: how it is used.
         backend: the network; None without one.
-        plan: what computes: back end, precision, device, threads, instruction set.
         source_sha256: of what it was converted from; its name without a network.
         file_sha256: of the file; None without a network.
         default_score: at which it is used unless asked otherwise, 0-1.
@@ -38,15 +41,19 @@ class Opened:
     find: FindFaces
     config: PipelineConfig
     backend: Backend | None
-    plan: str
     source_sha256: str
     file_sha256: str | None
     default_score: float
 
     @property
+    def plan(self) -> str:
+        """What computes; the number of threads is known when it has."""
+        return plan_of(self.backend) if self.backend else NO_NETWORK
+
+    @property
     def library(self) -> str:
         """What computes, in one word."""
-        return choose_backend(self.config.backend) if self.backend else "opencv"
+        return self.backend.plan.backend if self.backend else "opencv"
 
     @property
     def precision(self) -> str:
@@ -76,14 +83,14 @@ def open_detector(config: PipelineConfig, opened: ExitStack) -> Opened:
     """
     name, path = detector_name(config), config.detector_path
     if path is None:
-        return Opened(name, detector_of(None, config), config, None, NO_NETWORK, name, None, 0.0)
-    model = opened.enter_context(open_backend(path, config.backend))
+        return Opened(name, detector_of(None, config), config, None, name, None, 0.0)
+    model = opened.enter_context(open_model(path, config.plan))
     find = detector_of(model, config)
     facts = model.facts.detector
     assert facts is not None, "detector_of refuses others"
     return Opened(
-        name, find, config, model, plan_of(model), model.facts.source_sha256, sha256_of(path),
-        facts.default_score,
+        name, find, config, model, model.facts.source_sha256,
+        _file_sha256(model, path), facts.default_score,
     )  # fmt: skip
 
 
@@ -109,5 +116,13 @@ def describe_expression(config: PipelineConfig) -> ExpressionModel:
         FerError: it is missing or unusable.
     """
     path = config.expression_path
-    with open_backend(path, config.backend) as model:
-        return ExpressionModel(plan_of(model), read_facts(path).source_sha256, sha256_of(path))
+    with open_model(path, config.plan) as model:
+        see = model.facts.input
+        # Threads are known when it has run.
+        model.infer({see.name: np.zeros((1, see.channels, see.height, see.width), np.float32)})
+        return ExpressionModel(plan_of(model), model.facts.source_sha256, _file_sha256(model, path))
+
+
+def _file_sha256(model: Backend, path: Path) -> str:
+    """Of the file that runs: a plan may take another one beside it."""
+    return sha256_of(path.with_name(model.plan.file) if model.plan.file else path)

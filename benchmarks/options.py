@@ -108,6 +108,8 @@ def options_from(args: argparse.Namespace) -> Options:
             detector=detectors[0],
             expression=args.expression,
             backend=args.backend,
+            threads=args.threads,
+            precision=args.precision or "auto",
             detect_every=intervals[0],
             classify_every=args.classify_every,
             tracker=args.tracker,

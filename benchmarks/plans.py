@@ -1,8 +1,6 @@
-"""What computes a figure, in words: back end, precision, device, threads, instruction set."""
+"""What computes a figure, in words: back end, device, precision, threads, instruction set."""
 
 from __future__ import annotations
-
-import os
 
 from fer_edge.engine.backends import Backend
 
@@ -10,17 +8,11 @@ from .isa import instruction_set
 
 
 def plan_of(backend: Backend) -> str:
-    """The execution plan of an open model, as `OpenVINO bf16 on CPU, 2 threads, amx`."""
-    words = [f"{_name(backend)} {backend.precision} on {backend.device}"]
-    if backend.device == "CPU":
-        words += [f"{threads} thread" + "s" * (threads != 1)] if (threads := _threads()) else []
+    """The execution plan of an open model, as `openvino, CPU, bf16, 2 threads, amx`."""
+    plan = backend.plan
+    words = [plan.describe()]
+    if plan.device == "CPU":
+        # The library takes what it thinks best, which it does not always say.
+        words += [] if plan.threads else ["threads left to the library"]
         words += [name] if (name := instruction_set()) else []
     return ", ".join(words)
-
-
-def _name(backend: Backend) -> str:
-    return type(backend).__name__.removesuffix("Backend")
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0))

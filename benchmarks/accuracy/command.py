@@ -78,7 +78,11 @@ def finish(report: AccuracyReport, args: argparse.Namespace) -> None:
 def _config(args: argparse.Namespace) -> PipelineConfig:
     size = parse_size(args.detect_size) if args.detect_size else None
     return PipelineConfig(
-        backend=args.backend, min_face=FaceSize.parse(args.min_face), detect_size=size
+        backend=args.backend,
+        precision=args.precision,
+        threads=args.threads,
+        min_face=FaceSize.parse(args.min_face),
+        detect_size=size,
     )
 
 

@@ -17,7 +17,9 @@ from fer_edge.benchmarks.options import STAGES
 from fer_edge.benchmarks.readme import BEGIN, END
 from fer_edge.benchmarks.records import read_report
 from fer_edge.benchmarks.soak import growth
+from fer_edge.engine.config import DETECTOR_FILES, shipped_weights
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.model import sha256_of
 
 from ..convert.ssd_graph import Recipe, write_ssd
 from ..engine.tiny_models import write_detector, write_expression
@@ -57,7 +59,9 @@ def test_a_run_measures_every_combination_and_stores_every_form(
         assert (result.startup is None) == (result.case.streams > 1)
         assert result.breakdown is not None
         names = {stage.name for stage in result.breakdown.stages}
-        assert {"preprocess", "detect", "NMS", "track", "decode"} <= names
+        assert {"preprocess", "detect", "NMS", "track"} <= names
+        # Several sources are read by threads of their own.
+        assert ("decode" in names) == (result.case.streams == 1)
         assert "classify" in names
     start = made.cases[0].startup
     assert start is not None
@@ -76,8 +80,39 @@ def test_a_case_says_how_often_faces_are_classified(models: list[str], tmp_path:
     assert main([*words, "--json", str(tmp_path / "r.json")]) == 0
     (result,) = read_report(tmp_path / "r.json").cases
     assert result.case.classify_every == 5
-    assert result.case.title == "express, 1 face, 160x120, classified every 5"
+    assert result.case.title == "express, 1 face, 160x120, classified every 5, detector"
     assert "expressions every 5 frames" in result.contestants[0].about
+
+
+def test_detectors_and_intervals_are_compared_in_one_run(models: list[str], tmp_path: Path) -> None:
+    words = ["detect", *models, *SHORT, "--size", "160x120", "--detect-every", "5,1"]
+    words += ["--detector", f"{models[1]},lite", "--json", str(tmp_path / "r.json")]
+    assert main(words) == 0
+    made = read_report(tmp_path / "r.json")
+    assert [(one.case.detector_name, one.case.detect_every) for one in made.cases] == [
+        ("detector", 5), ("detector", 1), ("lite", 5), ("lite", 1),
+    ]  # fmt: skip
+    assert len({one.case.title for one in made.cases}) == 4
+    for one in made.cases:
+        assert one.case.detector_plan.startswith("openvino, CPU, ")
+        assert one.contestants[0].tracking is None or one.case.detect_every > 1
+    files = {shipped_weights(DETECTOR_FILES["lite"]), Path(models[1])}
+    assert {one.case.detector_file for one in made.cases} == {sha256_of(path) for path in files}
+    # No detector but the published one verifies a claim.
+    assert made.claims == []
+
+
+def test_without_frames_to_track_the_baseline_is_the_session(
+    models: list[str], tmp_path: Path
+) -> None:
+    write_ssd(tmp_path / "graph.pb", Recipe())
+    words = ["detect", *models, *SHORT, "--size", "160x120", "--detect-every", "1"]
+    words += ["--baseline", "--graph", str(tmp_path / "graph.pb"), "--json", str(tmp_path / "a")]
+    assert main(words) == 0
+    (result,) = read_report(tmp_path / "a").cases
+    session = result.contestants[1]
+    assert session.about.endswith("session on graph.pb, no tracking")
+    assert session.tracking is None
 
 
 def test_a_run_decodes_and_writes_only_when_asked(models: list[str], tmp_path: Path) -> None:
@@ -250,7 +285,10 @@ def test_what_nvml_says_reaches_the_report(monkeypatch: pytest.MonkeyPatch) -> N
         (["--faces", "one"], "--faces one: give numbers with commas"),
         (["--size", "huge"], "--size huge: give width and height"),
         (["--size", "10x10"], "sides from 64"),
-        (["--streams", "1,99"], "--streams 1,99"),
+        (["--streams", "1,17"], "--streams 1,17: give numbers from 1 to 16"),
+        (["--detect-every", "often"], "--detect-every often"),
+        (["--threads", "-1"], "-1 threads"),
+        (["figures", "--readme", "README.md"], "README.md: no such file"),
         (["--repetitions", "3"], "give 5 or more"),
         (["--seconds", "0"], "--seconds 0"),
         (["--frames", "-1"], "--frames -1"),
@@ -264,7 +302,7 @@ def test_what_nvml_says_reaches_the_report(monkeypatch: pytest.MonkeyPatch) -> N
         (["--detector", "missing.onnx"], "missing.onnx: no such model"),
         (["--backend", "abacus"], "abacus"),
         (["--tracker", "psychic"], "psychic"),
-        (["--precision", "posit8"], "not in posit8"),
+        (["--precision", "posit8"], "no precision 'posit8'"),
         (["stages", "--detector", "haar"], "leave --detector haar out"),
         (["--json", "no/where.json"], "where.json: cannot be written"),
         (["--json", "a", "--html", "a"], "same name"),
