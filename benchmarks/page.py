@@ -8,7 +8,7 @@ from fer_edge.engine.errors import BackendUnavailable
 
 from .machine import describe
 from .records import Report
-from .tables import ESTIMATED, isa_line, models_line, tables
+from .tables import ESTIMATED, about_lines, tables
 from .text import wordy
 
 INSTALL = "pip install 'fer-edge[bench]'"
@@ -29,11 +29,10 @@ def html_page(report: Report) -> str:
     # A source or device may be named anything: everything is escaped.
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.tests["wordy"] = wordy
-    models = dict.fromkeys(models_line(result.case) for result in report.cases)
     return environment.from_string(template).render(
         report=report,
         machine=describe(report.machine),
-        models=[*filter(None, [isa_line(report)]), *models],
+        models=about_lines(report),
         tables=tables(report),
         estimated=ESTIMATED,
         plots=plots(report),

@@ -9,7 +9,7 @@ from fer_edge.engine.outputs import PendingFile
 
 from .machine import describe
 from .records import Contestant, Report
-from .tables import Table, isa_line, models_line, tables, tail
+from .tables import Table, about_lines, tables, tail
 from .text import markdown_table
 
 # Titles of tables that stand there too.
@@ -29,8 +29,8 @@ def section(report: Report, source: str) -> str:
         f"Measured by `fer-bench` on {describe(report.machine)} "
         f"([report]({source}), {report.created[:10]}). 95 % intervals in brackets.",
     ]
-    lines = dict.fromkeys(models_line(result.case) for result in report.cases)
-    parts += [line for line in (isa_line(report), *(f"{line}." for line in lines)) if line]
+    if lines := about_lines(report):
+        parts.append("\n".join(f"- {line}" for line in lines))
     chosen = [table for table in tables(report) if table.title == "The published claims"]
     chosen += [_speed(report)]
     chosen += [table for table in tables(report) if table.title.startswith(ALSO)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from . import soak
-from .records import Case, CaseResult, Contestant, Report, Times, count_of
+from .records import CaseResult, Contestant, Report, Times, count_of
 
 ESTIMATED = "Estimate, not measured"
 
@@ -343,17 +343,20 @@ def _percentiles(times: Times, digits: int = 2) -> list[str]:
     return ["-" if value is None else f"{value * 1e3:.{digits}f}" for value in values]
 
 
-def models_line(case: Case) -> str:
-    """What computes a case, in one line."""
-    plan = case.detector_plan or f"{case.backend}, {case.precision} on {case.device}"
-    parts = [f"detector {case.detector_name} {case.detector[:12]}: {plan}"]
-    if case.expression:
-        words = f"expressions {case.expression[:12]}"
-        parts += [f"{words}: {case.expression_plan}" if case.expression_plan else words]
-    return "; ".join(parts)
-
-
-def isa_line(report: Report) -> str:
-    """What the networks were kept from using; empty without a cap."""
+def about_lines(report: Report) -> list[str]:
+    """What computed: a cap of the instruction set, then every detector and expression model."""
     capped = "capped" in report.isa
-    return f"Instruction set of the networks: {report.isa}." if capped else ""
+    lines = [f"instruction set of the networks: {report.isa}"] if capped else []
+    cases = [result.case for result in report.cases]
+    lines += [
+        f"detector {case.detector_name} ({case.detector[:12]}): "
+        + (case.detector_plan or f"{case.backend}, {case.precision} on {case.device}")
+        for case in cases
+    ]
+    lines += [
+        f"expressions ({case.expression[:12]}): "
+        + (case.expression_plan or f"{case.backend}, {case.precision} on {case.device}")
+        for case in cases
+        if case.expression
+    ]
+    return list(dict.fromkeys(lines))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .machine import describe
 from .records import Report
-from .tables import Table, isa_line, models_line, tables
+from .tables import Table, about_lines, tables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +18,7 @@ def print_report(report: Report) -> None:
     console = _console()
     console.print(f"[bold]fer-bench[/] {report.version}, {report.created}", highlight=False)
     console.print(describe(report.machine), highlight=False, markup=False)
-    for line in [*filter(None, [isa_line(report)]), *_models(report)]:
+    for line in about_lines(report):
         console.print(line, highlight=False, markup=False)
     for table in tables(report):
         print_table(table)
@@ -51,7 +51,7 @@ def print_table(table: Table) -> None:
 def markdown(report: Report) -> str:
     """The whole report as Markdown."""
     parts = [f"# fer-bench {report.version}, {report.created}", describe(report.machine) + "."]
-    parts += [*filter(None, [isa_line(report)]), *(f"{line}." for line in _models(report))]
+    parts += ["\n".join(f"- {line}" for line in about_lines(report))]
     for table in tables(report):
         parts += [f"## {table.title}", markdown_table(table)]
         parts += [table.note] if table.note else []
@@ -79,10 +79,6 @@ def wordy(table: Table, index: int) -> bool:
         return True
     cells = [row[index] for row in table.rows]
     return index == 0 or not all(cell[:1].isdigit() or cell in ("", "-") for cell in cells)
-
-
-def _models(report: Report) -> list[str]:
-    return list(dict.fromkeys(models_line(result.case) for result in report.cases))
 
 
 def _console() -> Console:

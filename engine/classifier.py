@@ -10,6 +10,7 @@ from .backends.base import Backend
 from .errors import BadInput
 from .model import ExpressionFacts
 from .preprocess import face_inputs
+from .tracing import span
 from .types import Boxes, Floats, Image
 
 
@@ -63,7 +64,10 @@ class ExpressionClassifier:
         if len(seen) < 2:
             return [self(image, boxes) for image, boxes in views]
         facts, scale = self._backend.facts.input, self._facts.crop_scale
-        faces = np.concatenate([face_inputs(image, boxes, facts, scale) for image, boxes in seen])
-        rows = self._backend.infer({facts.name: faces})[self._facts.probabilities_output]
+        with span("crop"):
+            cut = [face_inputs(image, boxes, facts, scale) for image, boxes in seen]
+            faces = np.concatenate(cut)
+        with span("classify"):
+            rows = self._backend.infer({facts.name: faces})[self._facts.probabilities_output]
         ends = np.cumsum([len(boxes) for _, boxes in views])[:-1]
         return np.split(rows, ends)
