@@ -23,7 +23,7 @@ from .images import parity_faces, parity_images
 from .inspect import Kind
 from .onnx_detectors.conversion import convert_onnx_detector
 from .parity import Parity, compare_detectors, compare_expressions
-from .quantise import quantised
+from .quantisation import quantised
 from .report import make_step, print_table, write_json
 
 
