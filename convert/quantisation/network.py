@@ -29,7 +29,7 @@ from .search import layers_to_keep
 MAX_RANGE_INPUTS, MAX_JUDGED_INPUTS, MAX_RANKING_INPUTS = 128, 64, 8
 # Of the multiplications, in int8: with less, nothing is gained that the conversions between
 # int8 and float do not take again.
-LEAST_SHARE = 1 / 3
+LEAST_SHARE = 0.3
 _FLOAT, _HALF = ir.DataType.FLOAT, ir.DataType.FLOAT16
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,58 +10,19 @@ import onnx
 import onnx_ir as ir
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from fer_edge.convert.cli import main
 from fer_edge.convert.precision import arithmetic_of, takes_int8
-from fer_edge.convert.quantise import probability_error, quantise, score_error
+from fer_edge.convert.quantisation import quantise
+from fer_edge.convert.quantisation.agreement import AnswerJudge, Difference, Outputs
 from fer_edge.convert.rewrite import interpolates
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import read_facts
 
-from ..conftest import REPOSITORY
-from .keras_models import small
-from .ssd_graph import Recipe, write_ssd
-
-INPUTS = [
-    np.random.default_rng(i).normal(0, 1, (1, 3, 12, 12)).astype(np.float32) for i in range(9)
-]
-
-
-def network(spread: float = 1.0) -> Any:
-    """Three convolutions, a pooling and a product; in the second, one channel is `spread` times
-    as strong as the others, which a scale for the whole tensor cannot follow."""
-    rng = np.random.default_rng(0)
-    strong = np.ones((1, 8, 1, 1), np.float32)
-    strong[0, 0] = spread
-    arrays = {
-        "w1": rng.normal(0, 0.3, (8, 3, 3, 3)), "b1": rng.normal(0, 0.1, 8),
-        "strong": strong, "weak": 1 / strong,
-        "w2": rng.normal(0, 0.2, (8, 8, 3, 3)), "w3": rng.normal(0, 0.2, (8, 8, 1, 1)),
-        "m": rng.normal(0, 1, (8, 4)),
-    }  # fmt: skip
-    arrays["w2"][:, 0] /= spread
-    node = helper.make_node
-    nodes = [
-        node("Conv", ["x", "w1", "b1"], ["c1"], pads=[1, 1, 1, 1]),
-        node("Relu", ["c1"], ["r1"]),
-        node("Mul", ["r1", "strong"], ["s1"]),
-        node("Conv", ["s1", "w2"], ["c2"], pads=[1, 1, 1, 1]),
-        node("Relu", ["c2"], ["r2"]),
-        node("Conv", ["r2", "w3"], ["c3"]),
-        node("ReduceMean", ["c3"], ["p"], axes=[2, 3], keepdims=0),
-        node("MatMul", ["p", "m"], ["l"]),
-        node("Softmax", ["l"], ["y"], axis=1),
-    ]
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        nodes, "test",
-        [value("x", TensorProto.FLOAT, ["batch", 3, 12, 12])],
-        [value("y", TensorProto.FLOAT, ["batch", 4])],
-        [numpy_helper.from_array(np.float32(a), name) for name, a in arrays.items()],
-    )  # fmt: skip
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return ir.from_proto(onnx.shape_inference.infer_shapes(proto))
+from ...conftest import REPOSITORY
+from ..keras_models import small
+from ..ssd_graph import Recipe, write_ssd
+from .networks import INPUTS, network
 
 
 def run(model: Any) -> np.ndarray:
@@ -70,31 +32,38 @@ def run(model: Any) -> np.ndarray:
     return np.concatenate([session.run(None, {"x": x})[0] for x in INPUTS])
 
 
+class Within(AnswerJudge):
+    """Allows a mean difference of probabilities."""
+
+    def __init__(self, allowed: float) -> None:
+        super().__init__("y")
+        object.__setattr__(self, "allowed", allowed)
+
+    def __call__(self, found: Sequence[Outputs], expected: Sequence[Outputs]) -> Difference:
+        off, _ = super().__call__(found, expected).figures["probabilities off by"]
+        return Difference({"probabilities off by": (off, self.allowed)})
+
+
+def off(difference: Difference) -> float:
+    return difference.figures["probabilities off by"][0]
+
+
 def test_all_of_a_tame_network_is_in_int8() -> None:
     model = network()
     before = run(model)
-    result = quantise(model, INPUTS, probability_error, budget=0.02)
+    result = quantise(model, INPUTS, Within(0.02))
     assert result.kept == ()
     assert result.layers == 3
+    assert result.share == 1
     np.testing.assert_allclose(run(result.model), before, atol=0.05)
     np.testing.assert_array_equal(run(model), before)
-    assert 0 < result.error <= 0.02
+    assert 0 < off(result.difference) <= 0.02
     assert arithmetic_of(result.model) == "int8"
 
 
-def test_a_percentile_keeps_one_wild_value_from_widening_a_range(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    wild = [x.copy() for x in INPUTS]
-    wild[1][0, 0, 5, 5] = 1000
-    whole = quantise(network(), wild, probability_error, budget=1)
-    most = quantise(network(), wild, probability_error, budget=1, percentile=99)
-    assert most.error < whole.error / 2
-    assert capfd.readouterr().out == ""
-
-
-def test_the_pairs_are_as_tensorrt_wants_them() -> None:
-    graph = quantise(network(), INPUTS, probability_error, budget=0.02).model.graph
+def test_the_pairs_are_as_tensorrt_wants_them(capfd: pytest.CaptureFixture[str]) -> None:
+    graph = quantise(network(), INPUTS, Within(0.02)).model.graph
+    assert capfd.readouterr() == ("", "")
     convolutions = [node for node in graph if node.op_type == "Conv"]
     for node in convolutions:
         weights = node.inputs[1].producer()
@@ -105,19 +74,20 @@ def test_the_pairs_are_as_tensorrt_wants_them() -> None:
         assert activation.inputs[1].const_value.numpy().shape == ()
         for pair in (weights, activation):
             assert not pair.inputs[2].const_value.numpy().any()
-    # A bias stays float: it is no output of a DequantizeLinear.
-    assert convolutions[0].inputs[2].const_value.dtype == ir.DataType.FLOAT
+        # A bias stays float: it is no output of a DequantizeLinear.
+        assert node.inputs[2].const_value.dtype == ir.DataType.FLOAT
     (product,) = [node for node in graph if node.op_type == "MatMul"]
     assert product.inputs[1].const_value.dtype == ir.DataType.FLOAT16
 
 
 def test_the_layer_that_hurts_stays_in_half() -> None:
     model = network(spread=300)
-    rough = quantise(model, INPUTS, probability_error, budget=1.0)
-    budget = rough.error / 3
-    result = quantise(model, INPUTS, probability_error, budget)
+    rough = quantise(model, INPUTS, Within(1.0))
+    allowed = off(rough.difference) / 3
+    result = quantise(model, INPUTS, Within(allowed))
     assert len(result.kept) == 1
-    assert result.error <= budget
+    assert 0 < result.share < 1
+    assert off(result.difference) <= allowed
     convolutions = [node for node in result.model.graph if node.op_type == "Conv"]
     assert [takes_int8(node) for node in convolutions] == [True, False, True]
     assert convolutions[1].inputs[1].const_value.dtype == ir.DataType.FLOAT16
@@ -127,18 +97,20 @@ def test_the_layer_that_hurts_stays_in_half() -> None:
     )
 
 
-def test_what_cannot_be_reached_is_an_error() -> None:
-    with pytest.raises(BadInput, match="even with half of the layers in fp16"):
-        quantise(network(), INPUTS, probability_error, budget=1e-9)
+def test_what_gains_nothing_is_an_error() -> None:
+    with pytest.raises(BadInput, match=r"0% of the multiplications only.* take fp16"):
+        quantise(network(), INPUTS, Within(1e-9))
     with pytest.raises(BadInput, match="2 calibration inputs are too few"):
-        quantise(network(), INPUTS[:2], probability_error, budget=1)
+        quantise(network(), INPUTS[:2], Within(1))
 
 
-def test_scores_are_compared_in_order_whatever_their_places() -> None:
-    scores = np.random.default_rng(0).random((1, 20, 1)).astype(np.float32)
-    shuffled = np.random.default_rng(1).permutation(scores, axis=1)
-    assert score_error([shuffled], [scores]) == 0
-    assert score_error([scores + 0.5], [scores]) == pytest.approx(0.5)
+def test_pictures_in_which_nothing_is_found_are_no_judges() -> None:
+    class Blind(Within):
+        def findings(self, outputs: Outputs) -> int:
+            return 0
+
+    with pytest.raises(BadInput, match="give pictures with faces"):
+        quantise(network(), INPUTS, Blind(1))
 
 
 def test_the_command_line_makes_int8_of_both_kinds(tmp_path: Path) -> None:
