@@ -83,7 +83,7 @@ class DetectorParity:
 
     def check(self, tolerance: Tolerance) -> None:
         """Raise ParityError when out of tolerance."""
-        if self.matched < self.detections:
+        if self.detections - self.matched > tolerance.strays * self.detections:
             raise ParityError(
                 f"{self.detections - self.matched} of {self.detections} detections differ: IoU "
                 f"down to {self.min_iou:.4f} (allowed {tolerance.iou:g}), scores by up to "

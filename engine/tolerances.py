@@ -16,6 +16,7 @@ class Tolerance:
         landmark: largest distance of a detection's landmark, over the longer side of its box.
         probability: largest difference of a probability.
         agreement: least share of equal most probable classes.
+        strays: largest share of the detections that may be further off than that.
     """
 
     least_score: float
@@ -24,6 +25,7 @@ class Tolerance:
     landmark: float
     probability: float
     agreement: float
+    strays: float = 0.0
 
 
 # Under fp16 two anchors of nearly equal score may change places in suppression: the
@@ -31,5 +33,14 @@ class Tolerance:
 TOLERANCES = {
     "fp32": Tolerance(0.3, iou=0.99, score=0.01, landmark=0.01, probability=1e-4, agreement=1.0),
     "fp16": Tolerance(0.3, iou=0.90, score=0.03, landmark=0.05, probability=0.02, agreement=0.99),
-    "int8": Tolerance(0.5, iou=0.90, score=0.15, landmark=0.1, probability=0.25, agreement=0.99),
+    # Over many pictures some detection always lies at the edge of being another one.
+    "int8": Tolerance(
+        0.5,
+        iou=0.80,
+        score=0.15,
+        landmark=0.1,
+        probability=0.25,
+        agreement=0.97,
+        strays=0.05,
+    ),
 }

@@ -22,8 +22,10 @@ def layers_to_keep(macs: Mapping[str, int], quick: Excess, excess: Excess) -> tu
     names = list(macs)
     if excess(names) <= 1:
         return ()
-    alone = {name: quick([name]) / max(macs[name], 1) for name in names}
-    ranked = sorted(names, key=lambda name: -alone[name])
+    alone = {name: quick([name]) for name in names}
+    # What even the most harmless layer shows is not of its making.
+    floor = min(alone.values())
+    ranked = sorted(names, key=lambda name: -(alone[name] - floor) / max(macs[name], 1))
     too_few, enough = 0, len(names)
     while enough - too_few > 1:
         # Most networks need few: look there first.

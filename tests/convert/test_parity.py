@@ -18,6 +18,7 @@ from fer_edge.convert.expression import convert_expression
 from fer_edge.convert.parity import DetectorParity, ExpressionParity
 from fer_edge.convert.report import make_step
 from fer_edge.engine.errors import ParityError
+from fer_edge.engine.tolerances import TOLERANCES
 
 from .ssd_graph import Recipe, write_ssd
 from .tiny import save_tiny
@@ -145,3 +146,13 @@ def test_an_untrained_network_is_said_to_prove_little(tmp_path: Path) -> None:
 def test_pictures_without_a_detection_are_said_to_compare_nothing() -> None:
     parity = DetectorParity(1, 0.3, 0, 0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     assert "--images" in parity.notes()[0]
+
+
+def test_of_many_detections_int8_may_lose_a_few() -> None:
+    def parity(matched: int) -> DetectorParity:
+        return DetectorParity(10, 0.5, 60, matched, 0.7, 0.2, 0.0, 0.01, 0.1, 0.1)
+
+    parity(57).check(TOLERANCES["int8"])
+    for precision, matched in (("int8", 56), ("fp16", 59), ("fp32", 59)):
+        with pytest.raises(ParityError, match="of 60 detections differ"):
+            parity(matched).check(TOLERANCES[precision])

@@ -27,13 +27,12 @@ def test_what_is_left_fits_and_no_layer_fewer_would_do(costs: list[float]) -> No
 
 
 def test_of_two_that_cost_alike_the_smaller_stays_out() -> None:
-    costs = {"large": 0.8, "small": 0.8}
-    kept = layers_to_keep(
-        {"large": 1000, "small": 10},
-        lambda names: sum(costs[n] for n in names),
-        lambda names: sum(costs[n] for n in names),
-    )
-    assert kept == ("small",)
+    costs = {"large": 0.8, "harmless": 0.1, "small": 0.8}
+
+    def excess(layers: Collection[str]) -> float:
+        return sum(costs[name] for name in layers)
+
+    assert layers_to_keep({"large": 1000, "harmless": 1, "small": 10}, excess, excess) == ("small",)
 
 
 def test_a_network_that_fits_is_asked_once() -> None:
