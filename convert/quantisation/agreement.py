@@ -170,7 +170,7 @@ def detections(outputs: Outputs, facts: ModelFacts) -> Found:
     chosen = np.asarray(kept, int).ravel()
     points = None
     if about.landmarks_output is not None:
-        size = np.float32([see.width, see.height])
+        size = np.array([see.width, see.height], np.float32)
         points = outputs[about.landmarks_output][0][likely][chosen] * size
     return Found(boxes[chosen], scores[likely][chosen], points)
 

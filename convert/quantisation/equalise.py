@@ -20,7 +20,7 @@ import onnx_ir as ir
 from fer_edge.engine.types import Floats
 
 from ..rewrite.editing import add_constant, array_of, attribute, only_user
-from .observe import Spread, convolutions
+from .observe import Spread, convolutions, weights_of
 
 # Of the weights against the activations, where both share the factor.
 _SHARE = 0.5
@@ -71,8 +71,8 @@ def _link(node: ir.Node) -> _Link | None:
     if user is not None and user.op_type in _HOMOGENEOUS:
         value = user.outputs[0]
     elif user is not None and user.op_type == "Clip":
-        ends = [array_of(end) for end in user.inputs[1:3]]
-        if len(ends) != 2 or any(end is None for end in ends) or float(ends[0]) != 0:
+        ends = [end for end in map(array_of, user.inputs[1:3]) if end is not None]
+        if len(ends) != 2 or float(ends[0]) != 0:
             return None
         value, bound = user.outputs[0], float(ends[1])
     takers = tuple(use.node for use in value.uses())
@@ -106,17 +106,17 @@ def _factors(link: _Link, spread: Spread) -> Floats:
 
 def _columns(taker: ir.Node) -> Floats:
     """The largest weight of each input channel, at least tiny."""
-    weights = np.asarray(array_of(taker.inputs[1]))
+    weights = weights_of(taker)
     return np.maximum(np.abs(weights).max(axis=(0, 2, 3)), 1e-20)
 
 
 def _scale(graph: ir.Graph, link: _Link, factors: Floats) -> None:
     node = link.source
-    _replace(graph, node, 1, array_of(node.inputs[1]) / factors[:, None, None, None])
+    _replace(graph, node, 1, weights_of(node) / factors[:, None, None, None])
     if len(node.inputs) > 2 and node.inputs[2] is not None:
-        _replace(graph, node, 2, array_of(node.inputs[2]) / factors)
+        _replace(graph, node, 2, weights_of(node, 2) / factors)
     for taker in link.takers:
-        weights = np.asarray(array_of(taker.inputs[1]))
+        weights = weights_of(taker)
         groups = attribute(taker, "group", 1)
         # Group g of the outputs takes inputs g * width to (g + 1) * width.
         rows = factors.reshape(groups, 1, weights.shape[1], 1, 1)

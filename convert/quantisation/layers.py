@@ -12,7 +12,7 @@ import onnx_ir as ir
 from fer_edge.engine.types import Floats
 
 from ..rewrite.editing import array_of, attribute
-from .observe import Spread
+from .observe import Spread, weights_of
 
 # -128 is left to activations: weights are symmetric, as TensorRT wants them.
 _MOST, _LEAST = 127, -128
@@ -50,7 +50,7 @@ def int8_layer(node: ir.Node, spread: Spread, step: float) -> Int8Layer:
         spread: of its input.
         step: of its input, see `activation_step`.
     """
-    weights = np.asarray(array_of(node.inputs[1]))
+    weights = weights_of(node)
     quantised, scales = weights_in_int8(weights)
     moved = activation_in_int8(spread.samples, step).mean(axis=1) - spread.samples.mean(axis=1)
     before = _product(node, weights, spread.mean)

@@ -87,7 +87,7 @@ def quantise(model: Any, inputs: Sequence[Floats], judge: Judge) -> Quantised:
         return judge(found, [expected[index] for index in which])
 
     every = range(len(judged))
-    telling = np.argsort(findings)[::-1][:MAX_RANKING_INPUTS]
+    telling = np.argsort(findings)[::-1][:MAX_RANKING_INPUTS].tolist()
     kept = layers_to_keep(
         able,
         quick=lambda names: difference(names, telling).excess,

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from fer_edge.engine.types import Floats
 
+from ..rewrite.editing import array_of
 from .execution import open_session
 
 # Values of a tensor that are kept, over all inputs.
@@ -100,3 +101,10 @@ def multiplications(node: Any, spread: Spread) -> int:
 def convolutions(model: Any) -> list[ir.Node]:
     """The convolutions of a graph, in its order."""
     return [node for node in model.graph if node.op_type == "Conv"]
+
+
+def weights_of(node: ir.Node, index: int = 1) -> Floats:
+    """The constant at an input of a convolution, its weights unless said otherwise."""
+    array = array_of(node.inputs[index])
+    assert array is not None, f"{node.name}: input {index} is no constant"
+    return array
