@@ -13,12 +13,21 @@ from fer_edge.engine.types import Floats
 
 from .conversion import Conversion, Options, Step, parameters
 from .facts import converter_version, expression_labels
-from .keras_model import KerasFile, KerasNetwork, load, read_keras_file
+from .keras_model import (
+    LABEL_PROBABILITIES,
+    PROBABILITIES,
+    KerasFile,
+    KerasNetwork,
+    load,
+    read_keras_file,
+)
 from .onnx_from_tensorflow import onnx_from_graph_def
 from .precision import to_half
 from .rewrite import clean_up, convolve_resizes, operators, peel_input_scaling
 
-INPUT, OUTPUT = "image", "probabilities"
+INPUT = "image"
+# In the order of a Keras model's heads.
+OUTPUTS = (PROBABILITIES, LABEL_PROBABILITIES)
 DEFAULT_RANGE = (-1.0, 1.0)
 
 
@@ -39,7 +48,9 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
         labels = expression_labels(options.labels or file.labels, network.classes)
         with step("writing the network as ONNX"):
             model = ir.from_proto(
-                onnx_from_graph_def(network.graph_def, network.input_name, [network.output_name])
+                onnx_from_graph_def(
+                    network.graph_def, network.input_name, list(network.output_names)
+                )
             )
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
@@ -74,7 +85,11 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
         source_name=path.name,
         source_sha256=sha256_of(path),
         converter=converter_version(),
-        expression=ExpressionFacts(OUTPUT, options.crop_scale),
+        expression=ExpressionFacts(
+            PROBABILITIES,
+            options.crop_scale,
+            LABEL_PROBABILITIES if len(network.output_names) > 1 else None,
+        ),
     )
     return Conversion(
         model=model,
@@ -141,10 +156,12 @@ def _name_ends(model: object, network: KerasNetwork) -> None:
 
     graph = model.graph  # type: ignore[attr-defined]
     graph.name = "expression"
-    (image,), (probabilities,) = graph.inputs, graph.outputs
-    image.name, probabilities.name = INPUT, OUTPUT
+    (image,) = graph.inputs
+    image.name = INPUT
     image.shape = ir.Shape(["batch", network.channels, network.height, network.width])
-    probabilities.shape = ir.Shape(["batch", network.classes])
+    for output, name in zip(graph.outputs, OUTPUTS, strict=False):
+        output.name = name
+        output.shape = ir.Shape(["batch", network.classes])
 
 
 def _gives_logits(network: KerasNetwork, options: Options, scaled_inside: bool) -> bool:
@@ -160,12 +177,12 @@ def _append_softmax(model: object) -> None:
     import onnx_ir as ir
 
     graph = model.graph  # type: ignore[attr-defined]
-    logits = graph.outputs[0]
-    node = ir.node("Softmax", [logits], {"axis": 1}, name="softmax")
-    logits.name, node.outputs[0].name = "logits", OUTPUT
-    node.outputs[0].shape, node.outputs[0].type = logits.shape, logits.type
-    graph.append(node)
-    graph.outputs[0] = node.outputs[0]
+    for index, (logits, name) in enumerate(zip(list(graph.outputs), OUTPUTS, strict=False)):
+        node = ir.node("Softmax", [logits], {"axis": 1}, name=f"{name}_softmax")
+        logits.name, node.outputs[0].name = f"{name}_logits", name
+        node.outputs[0].shape, node.outputs[0].type = logits.shape, logits.type
+        graph.append(node)
+        graph.outputs[index] = node.outputs[0]
 
 
 def _description(file: KerasFile, facts: ModelFacts) -> dict[str, str]:

@@ -26,6 +26,8 @@ MAX_CONFIG_BYTES = 64 << 20
 # What fer-train puts into a .keras archive beside Keras' own members.
 LABELS_MEMBER = "fer_edge.json"
 MAX_LABELS_BYTES = 1 << 20
+# Outputs of a network that fer-train gave a second head.
+PROBABILITIES, LABEL_PROBABILITIES = "probabilities", "label_probabilities"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class KerasNetwork:
     Attributes:
         predict: float32 `(n, h, w, c)` to `(n, classes)`, by the original framework.
         graph_def: the same as a frozen TensorFlow graph.
-        input_name, output_name: tensors of the graph.
+        input_name: tensor of the graph.
+        output_names: the same; of `(n, classes)` each, a second one being that of the label.
         height, width, channels: of the input.
         classes: of the output.
         parameters: number of weights.
@@ -75,7 +78,7 @@ class KerasNetwork:
     predict: Any
     graph_def: Any
     input_name: str
-    output_name: str
+    output_names: tuple[str, ...]
     height: int
     width: int
     channels: int
@@ -197,7 +200,7 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
     """
     tf = import_tensorflow()
     model = load_model(path, file)
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    if len(model.inputs) != 1 or not (len(model.outputs) == 1 or has_label_head(model)):
         raise BadInput(
             f"{path}: {len(model.inputs)} inputs, {len(model.outputs)} outputs; expected one each"
         )
@@ -210,7 +213,10 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
         if input_size is None:
             raise BadInput(f"{path}: leaves its input size open; give --input-size HEIGHTxWIDTH")
         height, width = input_size
-    classes = tuple(model.compute_output_shape((1, height, width, shape[3])))
+    shapes = model.compute_output_shape((1, height, width, shape[3]))
+    classes, *others = map(tuple, shapes if len(model.outputs) > 1 else [shapes])
+    if any(other != classes for other in others):
+        raise BadInput(f"{path}: heads of {classes} and {others[0]}; expected the same classes")
     if len(classes) < 2 or classes[-1] is None or classes[-1] < 2 or set(classes[1:-1]) - {1}:
         raise BadInput(f"{path}: output shape {(None, *classes[1:])}, expected (n, classes)")
     if "float16" in (kinds := _compute_types(model)) or "bfloat16" in kinds:
@@ -221,20 +227,28 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
 
     @tf.function(input_signature=[tf.TensorSpec((None, height, width, shape[3]), tf.float32)])  # type: ignore[untyped-decorator]
     def network(image: Any) -> Any:
-        return tf.reshape(tf.cast(model(image, training=False), tf.float32), (-1, classes[-1]))
+        found = model(image, training=False)
+        heads = found if len(model.outputs) > 1 else [found]
+        return [tf.reshape(tf.cast(head, tf.float32), (-1, classes[-1])) for head in heads]
 
-    graph_def, input_name, output_name = _freeze(network.get_concrete_function(), path)
+    graph_def, input_name, output_names = _freeze(network.get_concrete_function(), path)
     return KerasNetwork(
-        predict=lambda faces: network(tf.constant(faces)).numpy(),
+        predict=lambda faces: network(tf.constant(faces))[0].numpy(),
         graph_def=graph_def,
         input_name=input_name,
-        output_name=output_name,
+        output_names=output_names,
         height=int(height),
         width=int(width),
         channels=int(shape[3]),
         classes=int(classes[-1]),
         parameters=int(model.count_params()),
     )
+
+
+def has_label_head(model: Any) -> bool:
+    """Whether a Keras model has the two outputs of fer-train: what people say, and the label."""
+    names = list(getattr(model, "output_names", []))
+    return len(model.outputs) == 2 and names == [PROBABILITIES, LABEL_PROBABILITIES]
 
 
 def load_model(path: Path, file: KerasFile, legacy: bool | None = None) -> Any:
@@ -321,8 +335,8 @@ def _load_legacy(path: Path) -> Any:
         return tf_keras.models.load_model(path, compile=False)
 
 
-def _freeze(function: Any, path: Path) -> tuple[Any, str, str]:
-    """(GraphDef without variables, input tensor, output tensor) of a concrete function."""
+def _freeze(function: Any, path: Path) -> tuple[Any, str, tuple[str, ...]]:
+    """(GraphDef without variables, input tensor, output tensors) of a concrete function."""
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
     )
@@ -333,4 +347,5 @@ def _freeze(function: Any, path: Path) -> tuple[Any, str, str]:
     except (tf.errors.OpError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BadInput(f"{path}: cannot be frozen ({reason})") from error
-    return frozen.graph.as_graph_def(), frozen.inputs[0].name, frozen.outputs[0].name
+    outputs = tuple(output.name for output in frozen.outputs)
+    return frozen.graph.as_graph_def(), frozen.inputs[0].name, outputs

@@ -134,10 +134,14 @@ class ExpressionFacts:
     Attributes:
         probabilities_output: name of float32 `(n, classes)`, rows summing to 1.
         crop_scale: side of the square crop over the longer side of the face box.
+        label_output: name of float32 `(n, classes)` of a second head, which names the label
+            that a data set's author gave where the first says what people call the face; None
+            without. Nothing at run time uses it, and engines leave it out.
     """
 
     probabilities_output: str
     crop_scale: float
+    label_output: str | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,12 @@ class ModelFacts:
             raise BadInput(f"labels must be distinct and at least one: {', '.join(self.labels)}")
         if self.detector and not 0 <= self.detector.face_class < len(self.labels):
             raise BadInput(f"face class {self.detector.face_class} is not one of the labels")
+
+    def without_label_head(self) -> ModelFacts:
+        """The facts of what an engine has of the model."""
+        if self.expression is None:
+            return self
+        return replace(self, expression=replace(self.expression, label_output=None))
 
     def to_json(self) -> str:
         """One JSON object, the value stored under `METADATA_KEY`."""

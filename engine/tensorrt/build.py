@@ -45,6 +45,8 @@ def build_engine(onnx: bytes, facts: ModelFacts, library: Library, options: Engi
         reasons = [parser.get_error(i).desc() for i in range(parser.num_errors)]
         reason = reasons[0] if reasons else log.reason()
         raise BadInput(f"{facts.source_name}: {library.product} refuses the network: {reason}")
+    if facts.expression is not None and facts.expression.label_output is not None:
+        _leave_out(network, facts.expression.label_output)
     if library.strongly_typed:
         check_precision(network_precision(network), facts.precision, facts.source_name)
     _fix_size(network.get_input(0), facts.input)
@@ -57,6 +59,13 @@ def build_engine(onnx: bytes, facts: ModelFacts, library: Library, options: Engi
     if cache is not None and options.timing_cache is not None:
         _save_timing_cache(cache, options.timing_cache)
     return bytes(engine)
+
+
+def _leave_out(network: Any, output: str) -> None:
+    """Take an output, and what only it needs, off a parsed network."""
+    for value in [network.get_output(index) for index in range(network.num_outputs)]:
+        if value.name == output:
+            network.unmark_output(value)
 
 
 def network_precision(network: Any) -> dict[str, int]:

@@ -53,7 +53,7 @@ def engine_bytes(
         hardware_compatible=options.hardware_compatible,
         size=options.size,
     )
-    return about, to_bytes(facts, about, payload)
+    return about, to_bytes(facts.without_label_head(), about, payload)
 
 
 def sized_facts(facts: ModelFacts, size: tuple[int, int] | None) -> ModelFacts:

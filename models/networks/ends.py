@@ -21,13 +21,21 @@ def face_input(side: int, resolution: int) -> tuple[Any, Any]:
     return image, x
 
 
-def classifier(image: Any, maps: Any, classes: int, dropout: float, name: str) -> Any:
+def classifier(
+    image: Any, maps: Any, classes: int, dropout: float, name: str, label_head: bool = False
+) -> Any:
     """The network from `image` to probabilities `(n, classes)` of its last maps.
 
-    The softmax is float32 under every precision policy.
+    With `label_head` it has a second output of that shape from a dense layer of its own:
+    `probabilities` is then for what people say of a face, `label_probabilities` for the
+    data set's label. Each softmax is float32 under every precision policy.
     """
     x = layers.GlobalAveragePooling2D(name="pool")(maps)
     x = layers.Dropout(dropout, name="dropout")(x)
-    x = layers.Dense(classes, name="logits")(x)
-    probabilities = layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(image, probabilities, name=name)
+    outputs = [
+        layers.Softmax(dtype="float32", name=f"{head}probabilities")(
+            layers.Dense(classes, name=f"{head}logits")(x)
+        )
+        for head in (("", "label_") if label_head else ("",))
+    ]
+    return keras.Model(image, outputs if label_head else outputs[0], name=name)

@@ -64,6 +64,8 @@ def load_initial_weights(network: Any, origin: str) -> int:
 def take_weights(network: Any, earlier: Any) -> None:
     """Give a network's layers the weights of another network's layers of the same name.
 
+    A head for the label begins as the other one where the earlier network has none.
+
     Raises:
         BadInput: a weight of another shape.
     """
@@ -73,6 +75,10 @@ def take_weights(network: Any, earlier: Any) -> None:
         for name, variable in named_variables(earlier).items()
         if name in known
     }
+    for variable in ("kernel", "bias"):
+        label, other = f"label_logits/{variable}", f"logits/{variable}"
+        if label in known and label not in arrays and other in arrays:
+            arrays[label] = arrays[other]
     assign_weights(network, arrays, "the previous run")
 
 

@@ -27,6 +27,7 @@ def mobilenet(
     resolution: int = 160,
     features: int = 1024,
     widths: Sequence[int] = WIDTHS,
+    label_head: bool = False,
 ) -> Any:
     """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
 
@@ -40,6 +41,7 @@ def mobilenet(
             of the maps before pooling. Weights do not depend on it.
         features: filters of the last block.
         widths: filters of the stem and of the twelve blocks before.
+        label_head: see `ends.classifier`.
 
     Raises:
         ValueError: another number of widths.
@@ -56,7 +58,7 @@ def mobilenet(
         )
         pointwise = layers.Conv2D(width, 1, use_bias=False, name=f"block{index}_pointwise")
         x = _active(pointwise, _active(depthwise, x))
-    return classifier(image, x, classes, dropout, "mobilenet")
+    return classifier(image, x, classes, dropout, "mobilenet", label_head)
 
 
 def _active(convolution: Any, x: Any) -> Any:

@@ -21,6 +21,7 @@ def plain_network(
     convolutions: Sequence[int] = (1, 2, 2, 2),
     dropout: float = 0.3,
     spatial_dropout: float = 0.0,
+    label_head: bool = False,
 ) -> Any:
     """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
 
@@ -33,7 +34,7 @@ def plain_network(
         x = layers.MaxPooling2D(name=f"stage{stage}_pool")(x)
         if spatial_dropout:
             x = layers.SpatialDropout2D(spatial_dropout, name=f"stage{stage}_dropout")(x)
-    return classifier(image, x, classes, dropout, "plain_network")
+    return classifier(image, x, classes, dropout, "plain_network", label_head)
 
 
 def _convolution(x: Any, width: int, name: str) -> Any:

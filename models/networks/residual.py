@@ -25,6 +25,7 @@ def residual_network(
     blocks: Sequence[int] = (3, 4, 3, 1),
     dropout: float = 0.3,
     resolution: int | None = None,
+    label_head: bool = False,
 ) -> Any:
     """Build the network: gray faces `(n, side, side, 1)`, 0-255, to probabilities `(n, classes)`.
 
@@ -40,6 +41,7 @@ def residual_network(
             halves it, so that four stages need a multiple of 16. A face is enlarged to it,
             bilinearly. Maps of every stage grow with it and weights do not, so that a network
             trained at one resolution can go on at another (Touvron et al., arXiv 1906.06423).
+        label_head: see `ends.classifier`.
 
     Raises:
         ValueError: the stages cannot halve the resolution.
@@ -54,7 +56,7 @@ def residual_network(
     for stage, (width, count) in enumerate(zip(widths, blocks, strict=True), start=1):
         for index in range(1, count + 1):
             x = _block(x, width, f"stage{stage}_{index}", halve=stage > 1 and index == 1)
-    return classifier(image, x, classes, dropout, "residual_network")
+    return classifier(image, x, classes, dropout, "residual_network", label_head)
 
 
 def _block(x: Any, width: int, name: str, halve: bool) -> Any:

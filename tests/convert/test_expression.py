@@ -139,3 +139,35 @@ def test_channels_first_is_refused_with_the_remedy(tmp_path: Path) -> None:
     keras.Model(image, keras.layers.Dense(7)(flat)).save(tmp_path / "first.keras")
     with pytest.raises(BadInput, match="channels_last"):
         convert(tmp_path / "first.keras")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_label_head_becomes_a_second_output(precision: str, tmp_path: Path) -> None:
+    from fer_edge.models.networks import build_network
+
+    options = {"widths": [4, 8], "convolutions": [1, 1], "label_head": True}
+    network = build_network("plain", 7, options)
+    assert network.output_names == ["probabilities", "label_probabilities"]
+    network.save(tmp_path / "m.keras")
+    facts = convert(tmp_path / "m.keras", Options(precision=precision)).facts
+    assert facts.expression is not None
+    assert facts.expression.label_output == "label_probabilities"
+    assert facts.without_label_head().expression.label_output is None  # type: ignore[union-attr]
+    pixels = np.random.default_rng(0).uniform(0, 255, (3, 48, 48, 1)).astype(np.float32)
+    expected = network.predict(pixels, verbose=0)
+    with open_backend(tmp_path / "m.onnx", "onnxruntime") as backend:
+        see = backend.facts.input
+        scaled = ((pixels - see.mean[0]) * see.scale[0]).transpose(0, 3, 1, 2)
+        found = backend.infer({see.name: scaled.astype(np.float32)})
+    assert list(found) == network.output_names
+    for name, rows in zip(network.output_names, expected, strict=True):
+        np.testing.assert_allclose(found[name], rows, atol=1e-4 if precision == "fp32" else 5e-3)
+
+
+def test_other_second_outputs_are_refused(tmp_path: Path) -> None:
+    image = keras.layers.Input((SIDE, SIDE, 1))
+    pooled = keras.layers.GlobalAveragePooling2D()(image)
+    heads = [keras.layers.Dense(7, "softmax", name=name)(pooled) for name in ("age", "mood")]
+    keras.Model(image, heads).save(tmp_path / "m.keras")
+    with pytest.raises(BadInput, match="1 inputs, 2 outputs"):
+        convert(tmp_path / "m.keras")
