@@ -19,7 +19,8 @@ from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import FER2013_LABELS
 
 from .faces import SIDE, UNKNOWN, DataSet, Gray, LabelledFaces
-from .ferplus import TAGS, votes_by_class
+from .ferplus import FILE as FERPLUS
+from .ferplus import TAGS, read_tags, votes_by_class
 
 # In the order of their numbers in the .npz.
 USAGES = ("Training", "PublicTest", "PrivateTest")
@@ -70,6 +71,8 @@ def read_npz(path: Path) -> DataSet:
 def read_csv(path: Path) -> DataSet:
     """Read Kaggle's `emotion,pixels,Usage`; pixels are 2,304 numbers parted by blanks.
 
+    FER+'s `fer2013new.csv` in the same folder brings votes (`ferplus.py`).
+
     Raises:
         BadInput: names the line of the first malformed row.
     """
@@ -83,7 +86,11 @@ def read_csv(path: Path) -> DataSet:
         usages.append(USAGES.index(usage))
     if not images:
         raise BadInput(f"{path}: has no rows")
-    return _data_set(path, np.stack(images), np.array(labels, np.int64), np.array(usages, np.uint8))
+    votes = path.with_name(FERPLUS)
+    tags = read_tags(votes, [USAGES[usage] for usage in usages]) if votes.is_file() else None
+    return _data_set(
+        path, np.stack(images), np.array(labels, np.int64), np.array(usages, np.uint8), tags
+    )
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str, str]]:

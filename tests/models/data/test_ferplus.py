@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_edge.engine.errors import BadInput
 from fer_edge.models.data import load_dataset
 from fer_edge.models.data.faces import UNKNOWN, LabelledFaces, join
 from fer_edge.models.data.ferplus import TAGS, votes_by_class
@@ -69,3 +70,57 @@ def test_an_archive_brings_votes_and_may_lack_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(both.votes, votes_by_class(votes))
     assert both.fingerprint() != LabelledFaces(both.images, both.labels, both.names).fingerprint()
     assert join([training, shades(3)]).votes is None
+
+
+PIXELS = " ".join(["7"] * 2304)
+HEADER = (
+    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+)
+
+
+def write_both(folder: Path, *rows: str, header: str = HEADER) -> Path:
+    usages = ("Training", "Training", "PublicTest")
+    lines = [f"{label},{PIXELS},{usage}" for label, usage in enumerate(usages)]
+    (folder / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *lines]) + "\n")
+    (folder / "fer2013new.csv").write_text("\n".join([header, *rows]) + "\n")
+    return folder / "fer2013.csv"
+
+
+ROWS = (
+    "Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0",
+    "Training,fer0000001.png,0,6,0,1,1,0,0,0,2,0",
+    "PublicTest,,0,0,0,0,0,0,0,0,0,10",
+)
+
+
+def test_votes_beside_the_csv_file_come_with_it(tmp_path: Path) -> None:
+    splits = load_dataset(write_both(tmp_path, *ROWS)).splits
+    assert splits["Training"].votes is not None
+    assert splits["Training"].votes.tolist() == [
+        [3, 2, 0, 0, 1, 0, 4, 0], [1, 0, 0, 6, 1, 0, 0, 0],
+    ]  # fmt: skip
+    assert splits["Training"].majorities.tolist() == [UNKNOWN, SEVEN.index("happy")]
+    assert splits["PublicTest"].majorities.tolist() == [UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (ROWS[:2], "2 rows, fer2013.csv has 3"),
+        ((*ROWS, ROWS[2]), "line 5: more rows than fer2013.csv has"),
+        ((ROWS[0], ROWS[2], ROWS[1]), "line 3: Usage is 'PublicTest', fer2013.csv has Training"),
+        ((ROWS[0].replace(",4,", ",x,"), *ROWS[1:]), "line 2: 'x' votes"),
+        ((ROWS[0].replace(",4,", ",256,"), *ROWS[1:]), "line 2: '256' votes"),
+        (("Training,a.png,4", *ROWS[1:]), "line 2: 'None' votes"),
+    ],
+)
+def test_votes_that_do_not_fit_are_named_by_their_line(
+    tmp_path: Path, rows: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        load_dataset(write_both(tmp_path, *rows))
+
+
+def test_other_tables_of_votes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no column neutral, happiness"):
+        load_dataset(write_both(tmp_path, header="Usage,Image name"))
