@@ -129,6 +129,12 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "(default -1,1; write --input-range=-1,1)",
     )
     parser.add_argument(
+        "--head",
+        choices=("votes", "label"),
+        default="votes",
+        help="of a model with two: what people would say (the default), or FER2013's label",
+    )
+    parser.add_argument(
         "--backend", default="auto", help="for converted models: auto, openvino or onnxruntime"
     )
     _add_keras(parser)

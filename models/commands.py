@@ -92,15 +92,15 @@ def evaluate_model(args: argparse.Namespace) -> None:
     if args.model.suffix.lower() in (".keras", ".h5", ".hdf5"):
         import_keras(args.keras_backend)
     labels = read_labels(args.labels) if args.labels else None
-    with open_predictor(args.model, args.backend, _range(args.input_range)) as predictor:
+    with open_predictor(args.model, args.backend, _range(args.input_range), args.head) as predictor:
         if labels is not None:
             if len(labels) != predictor.classes:
                 raise BadInput(f"{len(labels)} labels for {predictor.classes} classes")
             predictor.labels = labels
-        result = evaluate(predictor, args.model, data, split, args.output)
+        result = evaluate(predictor, args.model, data, split, args.output, sizes=True)
         say = _speaker(args)
         say(f"{args.model} on {data.name}, {split}; {predictor.runs_on}")
-    say(summary(result.figures))
+    say(summary(result.figures, result.extra))
     say(f"report: {result.page}")
 
 
@@ -142,7 +142,7 @@ def _judge(args: argparse.Namespace, data: DataSet, division: Division, model: P
     with open_predictor(model) as predictor:
         result = evaluate(predictor, model, judged, division.held_out_name, args.output / "report")
         say(f"{model} on {division.held_out_name}")
-        say(summary(result.figures))
+        say(summary(result.figures, result.extra))
         say(f"report: {result.page}")
         if "test" in data.splits:
             test = evaluate(predictor, model, data, "test", args.output / "report-test")

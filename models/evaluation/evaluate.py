@@ -10,11 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.types import Floats
 
 from ..data import DataSet, LabelledFaces, seen_in
+from ..targets import truths
 from .metrics import Figures, measure
 from .predictors import Predictor, align
-from .report import Subject, write_report
+from .report import Extra, Subject, write_report
+from .sizes import by_size
+from .votes import measure_votes
 
 # What an evaluation looks at where nobody says: the first of these that a data set has.
 PREFERRED = ("PublicTest", "test", "val", "all")
@@ -29,11 +33,13 @@ class Evaluation:
         figures: see `Figures`.
         page: the HTML page.
         split: what was evaluated.
+        extra: see `Extra`.
     """
 
     figures: Figures
     page: Path
     split: str
+    extra: Extra
 
 
 def choose_split(data: DataSet, name: str | None) -> str:
@@ -59,7 +65,12 @@ def seen_in_training(data: DataSet, split: str) -> npt.NDArray[np.bool_] | None:
 
 
 def evaluate(
-    predictor: Predictor, path: Path, data: DataSet, split: str, folder: Path
+    predictor: Predictor,
+    path: Path,
+    data: DataSet,
+    split: str,
+    folder: Path,
+    sizes: bool = False,
 ) -> Evaluation:
     """Evaluate a model on the labelled faces of one split and write the report.
 
@@ -69,16 +80,26 @@ def evaluate(
         data: the data set.
         split: a name of `data.splits`.
         folder: for the report.
+        sizes: whether to ask about smaller faces too.
 
     Raises:
         BadInput: see `align`.
         OutputNotWritable: see `write_report`.
     """
+    every = data.splits[split]
     seen = seen_in_training(data, split)
-    labelled = data.splits[split].labelled
-    faces = data.splits[split].take(labelled)
-    rows = align(predictor(faces.images), predictor.labels, data.classes)
+
+    def answers(images: npt.NDArray[np.uint8]) -> Floats:
+        return align(predictor(images), predictor.labels, data.classes)
+
+    of_every = answers(every.images)
+    labelled = every.labelled
+    faces, rows = every.take(labelled), of_every[labelled]
     figures = measure(rows, faces.labels, data.classes, None if seen is None else seen[labelled])
+    votes = None if every.votes is None else measure_votes(of_every, every)
+    judged = truths(every, by_votes=votes is not None and not predictor.names_labels)
+    known = judged >= 0
+    extra = Extra(votes, by_size(answers, every.images[known], judged[known]) if sizes else ())
     subject = Subject(
         model=predictor.name,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -86,8 +107,10 @@ def evaluate(
         data=f"{data.name}, {split}",
         classes=data.classes,
     )
-    page = write_report(folder, subject, figures, rows, faces.labels, faces.images, faces.names)
-    return Evaluation(figures, page, split)
+    page = write_report(
+        folder, subject, figures, rows, faces.labels, faces.images, faces.names, extra
+    )
+    return Evaluation(figures, page, split, extra)
 
 
 def held_out_only(data: DataSet, faces: LabelledFaces, name: str) -> DataSet:

@@ -179,12 +179,25 @@ def calibration_error(rows: Floats, labels: Labels, bins: int = CALIBRATION_BINS
     """Expected calibration error: how far confidence is from accuracy, on average."""
     if not len(rows):
         return float("nan")
+    confidence, right, count = reliability(rows, labels, bins)
+    gap = np.abs(confidence - right) * count
+    return float(np.nansum(gap) / count.sum())
+
+
+def reliability(
+    rows: Floats, labels: Labels, bins: int = CALIBRATION_BINS
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], Counts]:
+    """Mean confidence, share of right answers and number of faces in each bin of confidence.
+
+    The first two are not a number in a bin without faces.
+    """
     confidence = rows.max(axis=1)
     right = rows.argmax(axis=1) == labels
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     count = np.bincount(bin_of, minlength=bins)
-    gap = np.bincount(bin_of, confidence, bins) - np.bincount(bin_of, right, bins)
-    return float(np.abs(gap).sum() / count.sum())
+    sums = np.bincount(bin_of, confidence, bins), np.bincount(bin_of, right, bins)
+    with np.errstate(invalid="ignore"):
+        return sums[0] / count, sums[1] / count, count
 
 
 def most_confidently_wrong(rows: Floats, labels: Labels, count: int) -> npt.NDArray[np.int64]:

@@ -57,6 +57,37 @@ def roc_png(curves: Sequence[Curve], classes: Sequence[str], title: str) -> byte
     return _png(figure)
 
 
+def reliability_png(
+    confidence: npt.NDArray[np.float64], right: npt.NDArray[np.float64], count: Counts, title: str
+) -> bytes:
+    """How often answers are right by how sure they are, with numbers of faces."""
+    figure, axes = _figure(6.4, 5.6)
+    filled = count > 0
+    axes.plot([0, 1], [0, 1], color="gray", linewidth=0.8, linestyle="--")
+    axes.plot(confidence[filled], right[filled], marker="o")
+    for x, y, faces in zip(confidence[filled], right[filled], count[filled], strict=True):
+        axes.annotate(f"{faces:,}", (x, y), xytext=(4, -10), textcoords="offset points", size=7)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("share of right answers")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    return _png(figure)
+
+
+def coverage_png(points: Sequence[tuple[float, float]], title: str) -> bytes:
+    """The risk-coverage curve: (share of faces that get an answer, share that is right)."""
+    figure, axes = _figure(6.4, 4.6)
+    axes.plot([share for share, _ in points], [right for _, right in points], marker="o")
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of faces that get an answer, the surest first")
+    axes.set_ylabel("share on which people agree")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    return _png(figure)
+
+
 def sheet_png(
     images: npt.NDArray[np.uint8], captions: Sequence[str], title: str, columns: int = 8
 ) -> bytes:

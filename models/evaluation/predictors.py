@@ -16,6 +16,7 @@ from fer_edge.engine.types import Floats
 
 Gray = npt.NDArray[np.uint8]
 BATCH = 64
+HEADS = ("votes", "label")
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
@@ -27,8 +28,10 @@ class Predictor(ABC):
         labels: a name a column; None where the file does not say.
         classes: number of columns.
         runs_on: what computes, in which precision.
+        names_labels: whether it answers by the head for the data set's label.
     """
 
+    names_labels: bool = False
     name: str
     labels: tuple[str, ...] | None
     classes: int
@@ -49,7 +52,10 @@ class Predictor(ABC):
 
 
 def open_predictor(
-    path: Path, backend: str = "auto", input_range: tuple[float, float] | None = None
+    path: Path,
+    backend: str = "auto",
+    input_range: tuple[float, float] | None = None,
+    head: str = "votes",
 ) -> Predictor:
     """Open a Keras file with Keras, and anything else with one of the runtime's backends.
 
@@ -58,23 +64,24 @@ def open_predictor(
         backend: of the runtime, for converted models.
         input_range: what pixels 0 and 255 become, for Keras models without a Rescaling
             layer; None for (-1, 1).
+        head: `votes`, which is a model's only one mostly, or `label`.
 
     Raises:
         InputNotFound: no file at `path`.
-        BadInput: no expression model, or one that cannot be loaded.
+        BadInput: no expression model, or one that cannot be loaded or lacks that head.
     """
     if not path.is_file():
         raise InputNotFound(f"{path}: no such model file")
     if path.suffix.lower() in KERAS_SUFFIXES:
-        return KerasPredictor(path, input_range)
-    return EnginePredictor(path, backend)
+        return KerasPredictor(path, input_range, head)
+    return EnginePredictor(path, backend, head)
 
 
 class KerasPredictor(Predictor):
     """A Keras file, checked before it is loaded."""
 
-    def __init__(self, path: Path, input_range: tuple[float, float] | None) -> None:
-        from fer_edge.convert.keras_model import load_model, read_keras_file
+    def __init__(self, path: Path, input_range: tuple[float, float] | None, head: str) -> None:
+        from fer_edge.convert.keras_model import has_label_head, load_model, read_keras_file
 
         from ..keras_backend import import_keras
 
@@ -90,7 +97,13 @@ class KerasPredictor(Predictor):
         low, high = input_range or ((0.0, 255.0) if file.scales_pixels else (-1.0, 1.0))
         self._offset, self._scale = low, (high - low) / 255
         self.name, self.labels = path.name, None
-        self.classes = int(self._model.output_shape[-1])
+        if len(self._model.outputs) > 1 and not has_label_head(self._model):
+            raise BadInput(f"{path}: {len(self._model.outputs)} outputs, expected one")
+        self.names_labels = head == "label"
+        if self.names_labels and len(self._model.outputs) == 1:
+            raise BadInput(_no_head(path))
+        self._head = HEADS.index(head)
+        self.classes = int(self._model.outputs[self._head].shape[-1])
         where = "tf_keras" if file.legacy else f"Keras on {keras.backend.backend()}"
         self.runs_on = f"{where}, float32"
 
@@ -103,14 +116,16 @@ class KerasPredictor(Predictor):
         faces = np.stack([_resized(image, self._width, self._height) for image in images])
         pixels = np.repeat(faces[..., None], self._channels, axis=3)
         scaled = (pixels * self._scale + self._offset).astype(np.float32)
-        rows = np.asarray(_to_numpy(self._model.predict_on_batch(scaled)), np.float32)
+        answers = self._model.predict_on_batch(scaled)
+        rows = answers[self._head] if len(self._model.outputs) > 1 else answers
+        rows = np.asarray(_to_numpy(rows), np.float32)
         return as_probabilities(rows.reshape(len(images), self.classes))
 
 
 class EnginePredictor(Predictor):
     """A converted model, which knows its own input."""
 
-    def __init__(self, path: Path, backend: str) -> None:
+    def __init__(self, path: Path, backend: str, head: str) -> None:
         from fer_edge.engine.backends import open_backend
 
         self._backend = open_backend(path, backend)
@@ -118,7 +133,13 @@ class EnginePredictor(Predictor):
         if facts.expression is None:
             self._backend.close()
             raise BadInput(f"{path}: a {facts.kind} model, no expression model")
-        self._output = facts.expression.probabilities_output
+        output = facts.expression.probabilities_output
+        if head == "label":
+            if facts.expression.label_output is None:
+                self._backend.close()
+                raise BadInput(_no_head(path))
+            output = facts.expression.label_output
+        self._output, self.names_labels = output, head == "label"
         self.name, self.labels, self.classes = path.name, facts.labels, len(facts.labels)
         self.runs_on = (
             f"{type(self._backend).__name__} on {self._backend.device}, {self._backend.precision}"
@@ -141,6 +162,10 @@ class EnginePredictor(Predictor):
     def close(self) -> None:
         """See `Predictor`."""
         self._backend.close()
+
+
+def _no_head(path: Path) -> str:
+    return f"{path}: has no head for the label; leave --head out"
 
 
 def as_probabilities(rows: Floats) -> Floats:

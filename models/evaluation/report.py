@@ -18,8 +18,17 @@ from fer_edge.engine.errors import OutputNotWritable
 from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.types import Floats
 
-from .metrics import Counts, Figures, Labels, most_confidently_wrong, roc_curves
-from .plots import confusion_png, roc_png, sheet_png
+from .metrics import (
+    Counts,
+    Figures,
+    Labels,
+    most_confidently_wrong,
+    reliability,
+    roc_curves,
+)
+from .plots import confusion_png, coverage_png, reliability_png, roc_png, sheet_png
+from .sizes import SizeFigures
+from .votes import VoteFigures
 
 WORST = 40
 SCHEMA = 1
@@ -44,6 +53,19 @@ class Subject:
     classes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Extra:
+    """Figures that not every evaluation has.
+
+    Attributes:
+        votes: against what people said; None where nobody was asked.
+        sizes: by the size of the face; empty where it was not asked for.
+    """
+
+    votes: VoteFigures | None = None
+    sizes: tuple[SizeFigures, ...] = ()
+
+
 def write_report(
     folder: Path,
     subject: Subject,
@@ -52,9 +74,10 @@ def write_report(
     labels: Labels,
     images: npt.NDArray[np.uint8],
     names: tuple[str, ...],
+    extra: Extra | None = None,
 ) -> Path:
-    """Write `report.html`, `confusion.png`, `confusion.csv`, `roc.png`, `worst.png`,
-    `figures.json` and `predictions.csv`.
+    """Write `report.html`, `confusion.png`, `confusion.csv`, `roc.png`, `reliability.png`,
+    `worst.png`, `figures.json` and `predictions.csv`, and `coverage.png` where there are votes.
 
     Args:
         folder: made where it is missing; files of that name in it are replaced.
@@ -64,6 +87,7 @@ def write_report(
         labels: the truth `(n,)`.
         images: the faces, uint8 `(n, h, w)`.
         names: a name a face.
+        extra: more figures, if any.
 
     Returns:
         The path of the page.
@@ -71,19 +95,24 @@ def write_report(
     Raises:
         OutputNotWritable: the folder or a file cannot be written.
     """
+    extra = extra or Extra()
     title = f"{subject.model} on {subject.data}"
     worst = most_confidently_wrong(rows, labels, WORST)
     captions = [_caption(rows[i], int(labels[i]), subject.classes) for i in worst]
     pictures = {
         "confusion": confusion_png(figures.confusion, subject.classes, title),
         "roc": roc_png(roc_curves(rows, labels), subject.classes, title),
+        "reliability": reliability_png(*reliability(rows, labels), title),
         "worst": sheet_png(images[worst], captions, "true class > answer, with its probability"),
     }
+    if extra.votes is not None:
+        points = [(point.share, point.right) for point in extra.votes.coverage]
+        pictures["coverage"] = coverage_png(points, title)
     contents = {f"{name}.png": data for name, data in pictures.items()} | {
         "confusion.csv": _confusion_csv(figures.confusion, subject.classes).encode(),
         "predictions.csv": _predictions_csv(rows, labels, names, subject.classes).encode(),
-        "figures.json": json.dumps(as_json(subject, figures), indent=1).encode(),
-        "report.html": _page(title, subject, figures, pictures).encode(),
+        "figures.json": json.dumps(as_json(subject, figures, extra), indent=1).encode(),
+        "report.html": _page(title, subject, figures, extra, pictures).encode(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +125,7 @@ def write_report(
     return folder / "report.html"
 
 
-def as_json(subject: Subject, figures: Figures) -> dict[str, object]:
+def as_json(subject: Subject, figures: Figures, extra: Extra) -> dict[str, object]:
     """All figures as JSON values; those that nothing defines are null."""
 
     def clean(value: object) -> object:
@@ -113,13 +142,16 @@ def as_json(subject: Subject, figures: Figures) -> dict[str, object]:
         "confusion": figures.confusion.tolist(),
         "macro_f1": figures.macro_f1,
         "macro_auc": figures.macro_auc,
+        **asdict(extra),
     }
     return {key: clean(value) for key, value in raw.items()}
 
 
-def summary(figures: Figures) -> str:
+def summary(figures: Figures, extra: Extra | None = None) -> str:
     """The figures for a terminal."""
-    lines = [f"accuracy          {figures.accuracy}"]
+    extra = extra or Extra()
+    lines = _votes_lines(extra.votes) if extra.votes else []
+    lines.append(f"accuracy          {figures.accuracy}")
     if figures.without_seen is not None:
         lines.append(f"not in training   {figures.without_seen}")
     lines += [
@@ -135,10 +167,31 @@ def summary(figures: Figures) -> str:
             f"{row.name[:12]:12} {values[0]:>9} {values[1]:>7} {values[2]:>7} {values[3]:>7} "
             f"{row.count:>7,}"
         )
+    if extra.sizes:
+        lines += ["", "face, pixels      right"]
+        lines += [f"{row.side:<17} {row.accuracy}" for row in extra.sizes]
     return "\n".join(lines)
 
 
-def _page(title: str, subject: Subject, figures: Figures, pictures: dict[str, bytes]) -> str:
+def _votes_lines(votes: VoteFigures) -> list[str]:
+    surest = next(point for point in votes.coverage if point.share >= 0.8)
+    lines = [
+        f"people agree      {votes.agreement}",
+        f"of the surest 80% {surest.right:.1%}",
+        f"calibration error {votes.calibration_error:.3f} by what people say",
+        f"cross-entropy     {votes.cross_entropy:.3f} against their votes",
+    ]
+    if votes.confident is not None:
+        at = votes.confident
+        lines.append(
+            f"nine of ten       from confidence {at.least_confidence:.2f} ({at.share:.1%})"
+        )
+    return lines
+
+
+def _page(
+    title: str, subject: Subject, figures: Figures, extra: Extra, pictures: dict[str, bytes]
+) -> str:
     from jinja2 import Environment, StrictUndefined
 
     template = (files(__package__) / "report.html").read_text(encoding="utf-8")
@@ -147,7 +200,7 @@ def _page(title: str, subject: Subject, figures: Figures, pictures: dict[str, by
     environment.filters.update(share=_share, area=_area)
     encoded = {name: base64.b64encode(data).decode() for name, data in pictures.items()}
     return environment.from_string(template).render(
-        title=title, subject=subject, figures=figures, pictures=encoded
+        title=title, subject=subject, figures=figures, extra=extra, pictures=encoded
     )
 
 

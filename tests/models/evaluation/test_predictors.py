@@ -71,3 +71,26 @@ def test_the_split_to_judge_by() -> None:
     assert seen is not None
     assert seen.all()
     assert seen_in_training(data, "Training") is None
+
+
+def test_either_head_answers_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    from fer_edge.models.networks import build_network
+
+    options = {"widths": [4, 8], "convolutions": [1, 1], "label_head": True}
+    build_network("plain", 7, options).save(tmp_path / "two.keras")
+    build_network("plain", 7, {**options, "label_head": False}).save(tmp_path / "one.keras")
+    for name in ("one", "two"):
+        source, target = str(tmp_path / f"{name}.keras"), str(tmp_path / f"{name}.onnx")
+        assert convert([source, "-o", target, "--quiet"]) == 0
+    answers = {}
+    for suffix in ("keras", "onnx"):
+        for head in ("votes", "label"):
+            path = tmp_path / f"two.{suffix}"
+            with open_predictor(path, "onnxruntime", head=head) as predictor:
+                answers[suffix, head] = predictor(IMAGES[:8])
+                assert predictor.names_labels == (head == "label")
+        with pytest.raises(BadInput, match="no head for the label"):
+            open_predictor(tmp_path / f"one.{suffix}", "onnxruntime", head="label")
+    for head in ("votes", "label"):
+        np.testing.assert_allclose(answers["onnx", head], answers["keras", head], atol=2e-4)
+    assert (answers["onnx", "votes"] != answers["onnx", "label"]).any()

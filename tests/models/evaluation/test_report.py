@@ -12,11 +12,14 @@ import pytest
 
 from fer_edge.engine.errors import OutputNotWritable
 from fer_edge.models.evaluation.metrics import measure
-from fer_edge.models.evaluation.report import Subject, summary, write_report
+from fer_edge.models.evaluation.report import Extra, Subject, summary, write_report
+from fer_edge.models.evaluation.sizes import SizeFigures
+from fer_edge.models.evaluation.votes import measure_votes
 
-from ..tiny_faces import SEVEN, shades
+from ..tiny_faces import SEVEN, shades, voted
 
 FACES = shades(70)
+PICTURES = ("confusion", "roc", "reliability", "coverage", "worst")
 NAMES = ("<script>alert(1)</script>", *SEVEN[1:])
 
 
@@ -31,7 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report") / "new" / "one"
     figures = measure(rows(), FACES.labels, NAMES)
     subject = Subject("m<b>.onnx", "0" * 64, "a machine", "d & e", NAMES)
-    write_report(folder, subject, figures, rows(), FACES.labels, FACES.images, FACES.names)
+    votes = measure_votes(rows(), voted(70))
+    extra = Extra(votes, (SizeFigures(20, figures.accuracy),))
+    write_report(folder, subject, figures, rows(), FACES.labels, FACES.images, FACES.names, extra)
     return folder
 
 
@@ -39,10 +44,10 @@ def test_the_page_holds_its_pictures_and_loads_nothing(folder: Path) -> None:
     page = (folder / "report.html").read_text()
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     assert [base64.b64decode(p) for p in pictures] == [
-        (folder / f"{name}.png").read_bytes() for name in ("confusion", "roc", "worst")
+        (folder / f"{name}.png").read_bytes() for name in PICTURES
     ]
     assert not re.search(r'(src|href)="(?!data:)', page)
-    assert page.count("<img alt=") == 3
+    assert page.count("<img alt=") == len(PICTURES)
 
 
 def test_names_are_text_and_never_markup(folder: Path) -> None:
@@ -52,7 +57,7 @@ def test_names_are_text_and_never_markup(folder: Path) -> None:
 
 
 def test_pictures_are_pictures(folder: Path) -> None:
-    for name in ("confusion", "roc", "worst"):
+    for name in PICTURES:
         image = cv2.imread(str(folder / f"{name}.png"))
         assert image is not None
         assert min(image.shape[:2]) > 400
@@ -69,6 +74,11 @@ def test_the_tables_hold_the_same_numbers(folder: Path) -> None:
     assert raw["accuracy"]["right"] == figures.accuracy.right
     assert raw["confusion"] == figures.confusion.tolist()
     assert raw["without_seen"] is None
+    assert raw["sizes"][0]["accuracy"] == raw["accuracy"]
+    votes = measure_votes(rows(), voted(70))
+    assert votes is not None
+    assert raw["votes"]["agreement"]["right"] == votes.agreement.right
+    assert "By size of the face" in (folder / "report.html").read_text()
     with (folder / "predictions.csv").open() as file:
         predictions = list(csv.DictReader(file))
     assert len(predictions) == 70
