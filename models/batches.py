@@ -14,9 +14,11 @@ import numpy.typing as npt
 from .augment import augment
 from .config import TrainingConfig
 from .data import LabelledFaces
+from .targets import label_targets, targets
 
 Floats = npt.NDArray[np.float32]
-Batch = tuple[Floats, Floats, Floats]
+Heads = Floats | tuple[Floats, Floats]
+Batch = tuple[Floats, Heads, Heads]
 # Threads that prepare batches ahead, and how far. OpenCV and NumPy let go of the interpreter
 # while they work; one is enough to stay ahead of a CPU, a few keep a GPU busy.
 LOADERS = min(4, os.cpu_count() or 1)
@@ -25,6 +27,8 @@ AHEAD = 8
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """One epoch of training: images float32 `(n, 48, 48, 1)`, targets and weights.
+
+    For a network with a head for the label, targets and weights are pairs: of the votes first.
 
     Batches are made ahead in threads of its own: those of Keras lose the first batches of an
     epoch on some back ends (Keras 3.15 on PyTorch and JAX).
@@ -37,6 +41,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         taught: probabilities `(n, classes)` that take `config.snapshot_share` of the targets.
         teachers: asked about each batch as it will be seen; what they say takes
             `config.teacher_share` of the targets.
+        label_head: whether the network has one. What was taught is not for it.
     """
 
     def __init__(
@@ -47,13 +52,17 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         epoch: int,
         taught: npt.NDArray[Any] | None = None,
         teachers: Callable[[Floats], Floats] | None = None,
+        label_head: bool = False,
     ) -> None:
         super().__init__()
         self._faces, self._config, self._epoch = faces, config, epoch
-        self._targets = np.eye(classes, dtype=np.float32)[faces.labels]
+        self._labels = label_targets(faces, classes) if label_head else None
+        # With a head of its own, the label has its share in the loss.
+        self._targets = targets(faces, classes, 0.0 if label_head else config.label_share)
+        main = self._targets.argmax(axis=1)
         if taught is not None:
             self._targets += config.snapshot_share * (taught.astype(np.float32) - self._targets)
-        self._weights = class_weights(faces.labels, classes, config.class_balance)
+        self._weights = class_weights(main, classes, config.class_balance)[main]
         self._order = np.random.default_rng((config.seed, epoch)).permutation(len(faces))
         self._teachers = teachers
         self._threads = ThreadPoolExecutor(LOADERS, "fer-batches")
@@ -77,12 +86,16 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self._order[index * config.batch_size :][: config.batch_size]
         rng = np.random.default_rng((config.seed, self._epoch, index))
         images = augment(self._faces.images[chosen], config.augmentation, rng)[..., None]
-        targets, weights = self._targets[chosen], self._weights[self._faces.labels[chosen]]
+        wanted, weights = self._targets[chosen], self._weights[chosen]
+        labels = None if self._labels is None else self._labels[chosen]
         if config.mixup:
-            images, targets = _mix(images, targets, config.mixup, rng)
+            images, wanted, labels = _mix(images, wanted, labels, config.mixup, rng)
         if self._teachers is not None:
-            targets = targets + config.teacher_share * (self._teachers(images) - targets)
-        return images, targets, weights
+            wanted = wanted + config.teacher_share * (self._teachers(images) - wanted)
+        if labels is None:
+            return images, wanted, weights
+        # A label that is not known is zeros, and teaches nothing.
+        return images, (wanted, labels), (weights, weights * labels.sum(axis=1))
 
 
 def class_weights(labels: npt.NDArray[np.int64], classes: int, exponent: float) -> Floats:
@@ -93,13 +106,16 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int, exponent: float) 
 
 
 def _mix(
-    images: Floats, targets: Floats, alpha: float, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+    images: Floats, wanted: Floats, labels: Floats | None, alpha: float, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats | None]:
     share = rng.beta(alpha, alpha, (len(images), 1)).astype(np.float32)
     other = rng.permutation(len(images))
-    of_image = share[..., None, None]
-    mixed = of_image * images + (1 - of_image) * images[other]
-    return mixed, share * targets + (1 - share) * targets[other]
+
+    def mixed(rows: Floats) -> Floats:
+        weight = share.reshape(-1, *[1] * (rows.ndim - 1))
+        return weight * rows + (1 - weight) * rows[other]
+
+    return mixed(images), mixed(wanted), None if labels is None else mixed(labels)
 
 
 def as_input(images: npt.NDArray[np.uint8]) -> Any:

@@ -44,6 +44,11 @@ class TrainingConfig:
             face at that restart (snapshot distillation, Yang et al., arXiv 1812.00123), and
             before it what the network of `previous` said; the rest is its label.
         weight_decay: decoupled, on every weight.
+        label_share: of the target of a face that has both a label and votes of people, that of
+            the label; the rest are the votes. For a network with a head for the label
+            (`label_head` of its options) it is the share of that head in the loss.
+        kept_back_share: of the training faces, that of those that are not trained on. By them
+            the temperature of the finished network is fitted (`temperature.py`); 0 for none.
         label_smoothing: share of the target that is spread over all classes.
         mixup: parameter of the beta distribution by which pairs of faces are mixed (Zhang
             et al., arXiv 1710.09412); 0 for none.
@@ -87,6 +92,8 @@ class TrainingConfig:
     restarts: Sequence[Sequence[int]] = field(default_factory=list)
     snapshot_share: float = 0.0
     weight_decay: float = 5e-4
+    label_share: float = 1.0
+    kept_back_share: float = 0.0
     label_smoothing: float = 0.1
     mixup: float = 0.0
     class_balance: float = 0.0
@@ -107,9 +114,9 @@ class TrainingConfig:
         self._check("seed", 0 <= self.seed < MAX_SEED, "from 0 to below 2**32")
         for name in ("patience", "warmup_epochs", "weight_decay", "mixup"):
             self._check(name, getattr(self, name) >= 0, "at least 0")
-        for name in ("label_smoothing", "average_decay", "snapshot_share"):
+        for name in ("label_smoothing", "average_decay", "snapshot_share", "kept_back_share"):
             self._check(name, 0 <= getattr(self, name) < 1, "from 0 to below 1")
-        for name in ("class_balance", "teacher_share"):
+        for name in ("class_balance", "teacher_share", "label_share"):
             self._check(name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         self._check("peak_learning_rate", self.peak_learning_rate > 0, "above 0")
         self._check("cooldown_epochs", 0 <= self.cooldown_epochs <= self.epochs, "from 0 to epochs")

@@ -15,7 +15,7 @@ from .config import TrainingConfig
 from .data import DataSet, Division
 from .evaluation.metrics import Figures, measure
 from .fit import predict
-from .keras_files import load_for_training
+from .keras_files import load_for_training, without_label_head
 from .networks.copying import copy_network
 from .runs import train
 
@@ -36,12 +36,14 @@ class Start:
 def start_from(path: Path, classes: Sequence[str]) -> Start:
     """Load a model and give it another head where the classes differ.
 
-    A file that does not name its classes keeps its head when their number is the same.
+    A file that does not name its classes keeps its head when their number is the same. A
+    second head, for a label, is left out.
 
     Raises:
         InputNotFound, BadInput, UnsafeModel: see `load_for_training` and `copy_network`.
     """
     model, file = load_for_training(path)
+    model = without_label_head(model)
     same = len(classes) == model.output_shape[-1]
     if file.labels is not None:
         same = tuple(classes) == file.labels

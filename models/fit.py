@@ -24,6 +24,7 @@ from .batches import Batches, as_input
 from .checkpoint import Arrays, Checkpoint, Progress, assign_all, load_checkpoint, save_checkpoint
 from .config import TrainingConfig
 from .data import LabelledFaces
+from .data.splits import keep_back
 from .keras_files import save_keras
 from .logs import Bar, RunLog
 from .networks import build_network
@@ -33,22 +34,36 @@ from .networks.pruning import is_narrower, take_pruned
 from .normalisation import Normalisations
 from .optimizer import build_optimizer
 from .schedule import rate_at
+from .sheet import write_sheet
+from .targets import targets, truths
 from .teachers import Teachers
+from .temperature import fit_temperature, fold_temperature
 
 # Faces by which averaged weights get their normalisation.
 NORMALISATION_FACES = 4096
+# Layers before the softmax of each head.
+HEADS = ("logits", "label_logits")
 CHECKPOINT, MODEL, CONFIG = "checkpoint.npz", "expression.keras", "config.json"
+SHEET = "augmented.png"
 
 
 def predict(network: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Probabilities float32 `(n, classes)` of gray faces uint8 `(n, 48, 48)`."""
-    batches = [
-        np.asarray(
-            keras.ops.convert_to_numpy(network.predict_on_batch(as_input(images[at : at + 256])))
+    """Probabilities float32 `(n, classes)` of gray faces uint8 `(n, 48, 48)`, by the first head."""
+    return heads(network, images)[0]
+
+
+def heads(network: Any, images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+    """What each head says of gray faces uint8 `(n, 48, 48)`: probabilities `(n, classes)`."""
+    batches = []
+    for at in range(0, len(images), 256):
+        found = network.predict_on_batch(as_input(images[at : at + 256]))
+        batches.append(found if isinstance(found, list) else [found])
+    return [
+        np.concatenate([np.asarray(keras.ops.convert_to_numpy(rows)) for rows in of_head]).astype(
+            np.float32
         )
-        for at in range(0, len(images), 256)
+        for of_head in zip(*batches, strict=True)
     ]
-    return np.concatenate(batches).astype(np.float32)
 
 
 def snapshot(network: Any, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
@@ -85,6 +100,7 @@ def train_one(
     run = _Run(config, training, held_out, labels, folder, origins)
     state = run.resume()
     (folder / CONFIG).write_text(config.to_json() + "\n")
+    write_sheet(folder / SHEET, run.training, config.augmentation, config.seed)
     bar = Bar(config.epochs, run.steps, state.epoch, quiet)
     if origins.earlier is not None:
         bar.say("begins with the network of the previous run")
@@ -118,15 +134,17 @@ class _Run:
         folder: Path,
         origins: Origins,
     ) -> None:
-        self.config, self.training, self.held_out = config, training, held_out
+        self.config, self.held_out = config, held_out
         self.labels, self.classes = tuple(labels), len(labels)
+        taught = np.asarray(targets(training, self.classes, config.label_share).any(axis=1))
+        self.training, self.kept_back = keep_back(training.take(taught), config.kept_back_share)
         self.folder, self.start, self.earlier = folder, origins.start, origins.earlier
         self.faces = training.fingerprint()
-        self.steps = len(training) // config.batch_size
+        self.steps = len(self.training) // config.batch_size
         if not self.steps:
             raise BadInput(
-                f"{len(training)} faces to train on do not fill a batch of {config.batch_size}; "
-                "make batch_size smaller"
+                f"{len(self.training)} faces to train on do not fill a batch of "
+                f"{config.batch_size}; make batch_size smaller"
             )
         keras.utils.set_random_seed(config.seed)
         keras.config.set_dtype_policy(config.precision)
@@ -161,9 +179,12 @@ class _Run:
 
     def _compile(self) -> None:
         config = self.config
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
+        self.label_head = len(self.network.outputs) > 1
         self.network.compile(
             optimizer=build_optimizer(config, self.steps),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
+            loss=[loss, loss] if self.label_head else loss,
+            loss_weights=[1 - config.label_share, config.label_share] if self.label_head else None,
             jit_compile=keras.backend.backend() == "jax",
         )
         self.network.optimizer.build(self.network.trainable_variables)
@@ -186,7 +207,10 @@ class _Run:
         self.learn_from_before(number)
         reseed = _reseed_dropout(self.network, self.config.seed, number)
         taught = self.taught[0] if self.taught else None
-        batches = Batches(self.training, self.classes, self.config, number, taught, self.teachers)
+        batches = Batches(
+            self.training, self.classes, self.config, number, taught, self.teachers,
+            self.label_head,
+        )  # fmt: skip
         try:
             history = self.network.fit(
                 batches, verbose=0, shuffle=False, callbacks=[reseed, bar]
@@ -225,12 +249,18 @@ class _Run:
                 self.taught = [snapshot(self.network, self.training.images)]
 
     def judge(self) -> tuple[float, float]:
-        """(cross-entropy, accuracy) on the held-out faces."""
-        rows = predict(self.network, self.held_out.images)
-        labels = self.held_out.labels
+        """(cross-entropy, accuracy) on the held-out faces, whose truth is known."""
+        labels = truths(self.held_out, self.by_votes)
+        known = labels >= 0
+        rows, labels = predict(self.network, self.held_out.images[known]), labels[known]
         truth = rows[np.arange(len(labels)), labels]
         loss = float(-np.log(np.maximum(truth, 1e-7)).mean())
         return loss, float((rows.argmax(axis=1) == labels).mean())
+
+    @property
+    def by_votes(self) -> bool:
+        """Whether the first head is to say what people say."""
+        return self.label_head or self.config.label_share < 1
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -261,8 +291,22 @@ class _Run:
             with self.averaged():
                 weights = _values(self.network.weights)
         assign_all(final.weights, weights, self.folder / CHECKPOINT)
+        if len(self.kept_back):
+            self._calibrate(final)
         save_keras(final, self.folder / MODEL, self.labels)
         return final
+
+    def _calibrate(self, network: Any) -> None:
+        """Fold the temperature of each head into its last layer."""
+        faces = self.kept_back
+        of_heads = heads(network, faces.images)
+        for index, (layer, rows) in enumerate(zip(HEADS, of_heads, strict=False)):
+            labels = truths(faces, self.by_votes and index == 0)
+            known = labels >= 0
+            if known.any():
+                fold_temperature(
+                    network.get_layer(layer), fit_temperature(rows[known], labels[known])
+                )
 
 
 def _values(variables: Any) -> Arrays:

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_edge.convert.keras_model import LABELS_MEMBER, KerasFile, load_model, read_keras_file
+from fer_edge.convert.keras_model import (
+    LABELS_MEMBER,
+    KerasFile,
+    has_label_head,
+    load_model,
+    read_keras_file,
+)
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.engine.outputs import PendingFile
 
@@ -39,6 +45,16 @@ def load_for_training(path: Path) -> tuple[Any, KerasFile]:
     file = read_keras_file(path)
     model = load_model(path, file, legacy=False)
     shape = tuple(model.input_shape)
-    if len(model.inputs) != 1 or len(model.outputs) != 1 or shape[1:] != (48, 48, 1):
+    one = len(model.outputs) == 1 or has_label_head(model)
+    if len(model.inputs) != 1 or not one or shape[1:] != (48, 48, 1):
         raise BadInput(f"{path}: input {shape}; training takes models of 48x48 gray faces")
     return model, file
+
+
+def without_label_head(model: Any) -> Any:
+    """A Keras classifier of one output: a second head, of the label, is left out."""
+    import keras
+
+    if len(model.outputs) == 1:
+        return model
+    return keras.Model(model.inputs, model.outputs[0], name=model.name)

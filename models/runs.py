@@ -37,9 +37,10 @@ def train(
         training: faces to learn from.
         held_out: faces to judge by after every epoch.
         classes: a name a label; they travel in the file.
-        folder: for `checkpoint.npz`, `config.json`, `log.csv`, `tensorboard/` and, at the
-            end, `expression.keras`. The previous run has the same in `previous/`, and
-            teachers in `teachers/1/`, `teachers/2/` and so on; of equal runs only the first.
+        folder: for `checkpoint.npz`, `config.json`, `augmented.png` (faces as they are shown),
+            `log.csv`, `tensorboard/` and, at the end, `expression.keras`. The previous run has
+            the same in `previous/`, and teachers in `teachers/1/`, `teachers/2/` and so on; of
+            equal runs only the first.
         start: a float32 Keras model to begin with in place of the configuration's own.
         quiet: whether to show nothing.
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from .keras_files import without_label_head
 from .networks.copying import copy_network
 
 
@@ -30,7 +31,10 @@ class Teachers:
     def __init__(self, networks: Sequence[Any], precision: str, take_turns: bool = False) -> None:
         keras.config.set_dtype_policy(precision)
         try:
-            answering = [_named(copy_network(one), f"teacher{i}") for i, one in enumerate(networks)]
+            answering = [
+                _named(copy_network(without_label_head(one)), f"teacher{i}")
+                for i, one in enumerate(networks)
+            ]
         finally:
             keras.config.set_dtype_policy("float32")
         self._networks = answering if take_turns else [_mean(answering)]

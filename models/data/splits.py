@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -88,6 +89,17 @@ def folds(
         Division(faces.take(train), faces.take(held), f"held-out part {index} of {count}", number)
         for index, (train, held) in enumerate(parts, start=1)
     ]
+
+
+def keep_back(faces: LabelledFaces, share: float) -> tuple[LabelledFaces, LabelledFaces]:
+    """(the others, about a share of the faces), by their pictures: equal ones stay together."""
+    kept = np.array([_place(image) < share for image in faces.images], bool)
+    return faces.take(~kept), faces.take(kept)
+
+
+def _place(image: npt.NDArray[np.uint8]) -> float:
+    """A number from 0 to below 1 that depends on the picture alone."""
+    return int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:4], "big") / 2**32
 
 
 def subjects(names: Sequence[str], pattern: str = SUBJECT_REGEX) -> npt.NDArray[np.str_] | None:

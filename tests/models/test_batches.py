@@ -12,10 +12,11 @@ from fer_edge.models.keras_backend import import_keras
 
 import_keras()
 
+from fer_edge.models import targets as wanted  # noqa: E402
 from fer_edge.models.augment import Augmentation  # noqa: E402
 from fer_edge.models.batches import Batches, class_weights  # noqa: E402
 
-from .tiny_faces import TINY, shades  # noqa: E402
+from .tiny_faces import TINY, shades, voted  # noqa: E402
 
 PLAIN = replace(TINY, augmentation=Augmentation(0, 0, 0, 0, 0, 0, 0))
 
@@ -92,3 +93,16 @@ def test_class_weights_have_mean_one_and_favour_the_rare(
         np.testing.assert_allclose(weights, 1)
     if exponent == 1:
         np.testing.assert_allclose(weights * counts, (weights * counts)[0], rtol=1e-4)
+
+
+def test_a_head_for_the_label_has_targets_of_its_own() -> None:
+    faces = voted(35)
+    config = replace(PLAIN, label_share=0.3)
+    _, (votes, labels), (weights, label_weights) = Batches(faces, 7, config, 0, label_head=True)[0]
+    order = np.random.default_rng((config.seed, 0)).permutation(35)[:16]
+    np.testing.assert_array_equal(votes, wanted.targets(faces, 7, 0.0)[order])
+    np.testing.assert_array_equal(labels, wanted.label_targets(faces, 7)[order])
+    np.testing.assert_array_equal(weights, 1)
+    np.testing.assert_array_equal(label_weights, faces.labelled[order])
+    _, mixed, _ = Batches(faces, 7, config, 0)[0]
+    np.testing.assert_array_equal(mixed, wanted.targets(faces, 7, 0.3)[order])

@@ -30,6 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_fit_leaves_model_log_and_report(place: Path) -> None:
     names = {path.name for path in (place / "out").iterdir()}
     assert {"expression.keras", "config.json", "log.csv", "tensorboard", "report"} <= names
+    assert "augmented.png" in names
     assert (place / "out/report/report.html").is_file()
 
 

@@ -13,18 +13,21 @@ import numpy as np
 import pytest
 
 from fer_edge.engine.errors import BadInput, OutputNotWritable
-from fer_edge.models.data import divide, load_dataset
+from fer_edge.models.data import divide, load_dataset, seen_in
+from fer_edge.models.data.faces import join
+from fer_edge.models.data.splits import keep_back
 from fer_edge.models.keras_backend import import_keras
 
 keras = import_keras()
 
-from fer_edge.models.fit import CHECKPOINT, MODEL, predict  # noqa: E402
+from fer_edge.models.finetune import start_from  # noqa: E402
+from fer_edge.models.fit import CHECKPOINT, MODEL, heads, predict  # noqa: E402
 from fer_edge.models.keras_files import load_for_training  # noqa: E402
 from fer_edge.models.networks import build_network  # noqa: E402
 from fer_edge.models.networks.initial import named_variables  # noqa: E402
 from fer_edge.models.runs import train  # noqa: E402
 
-from .tiny_faces import SEVEN, TINY, shades, write_npz  # noqa: E402
+from .tiny_faces import SEVEN, TINY, shades, voted, write_npz  # noqa: E402
 from .training import HELD_OUT, assert_same, run, run_in_parts  # noqa: E402
 
 
@@ -156,3 +159,40 @@ def test_other_back_ends_train_the_same_network(tmp_path: Path, backend: str) ->
     here = train(config, division.training, division.held_out, SEVEN, tmp_path / "here", quiet=True)
     images = division.held_out.images
     np.testing.assert_allclose(predict(there, images), predict(here, images), atol=0.01)
+
+
+TWO_HEADS = replace(
+    TINY, network={**TINY.network, "label_head": True}, epochs=10, peak_learning_rate=0.1,
+    label_share=0.4, kept_back_share=0.2,
+)  # fmt: skip
+
+
+def test_two_heads_learn_what_people_say_and_the_label(tmp_path: Path) -> None:
+    faces = voted(160)
+    network = run(tmp_path, TWO_HEADS, training=faces)
+    by_votes, by_label = heads(network, HELD_OUT.images)
+    for rows in (by_votes, by_label):
+        assert (rows.argmax(1) == HELD_OUT.labels).mean() > 0.6
+        np.testing.assert_allclose(rows.sum(1), 1, rtol=1e-4)
+    loaded, _ = load_for_training(tmp_path / MODEL)
+    np.testing.assert_allclose(predict(loaded, HELD_OUT.images), by_votes, atol=1e-5)
+
+
+def test_a_second_head_begins_as_the_first_and_may_be_left_out(tmp_path: Path) -> None:
+    first = replace(TINY, epochs=2)
+    two = replace(TWO_HEADS, previous=first, epochs=1, peak_learning_rate=1e-9, kept_back_share=0.0)
+    network = run(tmp_path, two, training=voted(160))
+    by_votes, by_label = heads(network, HELD_OUT.images)
+    np.testing.assert_allclose(by_votes, by_label, atol=1e-3)
+    start = start_from(tmp_path / MODEL, SEVEN)
+    assert not start.new_head
+    np.testing.assert_allclose(predict(start.network, HELD_OUT.images), by_votes, atol=1e-5)
+
+
+def test_equal_pictures_are_kept_back_together() -> None:
+    faces = voted(200)
+    twice = join([faces, faces])
+    others, kept = keep_back(twice, 0.3)
+    assert 60 < len(kept) < 180
+    assert not seen_in(kept.images, others.images).any()
+    assert len(keep_back(faces, 0.0)[1]) == 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from fer_edge.models.config import TrainingConfig
 from fer_edge.models.data import LabelledFaces
+from fer_edge.models.data.faces import UNKNOWN
 
 TINY = TrainingConfig(
     architecture="plain", network={"widths": [4, 8], "convolutions": [1, 1]}, epochs=2,
@@ -24,6 +25,18 @@ def shades(count: int, classes: int = 7, seed: int = 0) -> LabelledFaces:
     noise = rng.integers(0, 20, (count, 48, 48))
     images = (noise + 32 * labels[:, None, None]).astype(np.uint8)
     return LabelledFaces(images, labels.astype(np.int64), tuple(map(str, range(count))))
+
+
+def voted(count: int, seed: int = 0) -> LabelledFaces:
+    """`shades` on which people mostly agree; some lack votes for a class, some their label."""
+    faces = shades(count, seed=seed)
+    rng = np.random.default_rng(seed)
+    votes = rng.multinomial(3, [1 / 8] * 8, count).astype(np.uint8)
+    votes[np.arange(count), faces.labels] += 7
+    votes[::5] = 0
+    labels = faces.labels.copy()
+    labels[::7] = UNKNOWN
+    return LabelledFaces(faces.images, labels, faces.names, votes)
 
 
 def write_npz(path: Path, count: int = 160, held_out: int = 32) -> Path:
