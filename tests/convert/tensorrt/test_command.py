@@ -38,7 +38,7 @@ def test_shipped_models_become_engines_for_several_gpus(tmp_path: Path, name: st
     out = tmp_path / "m.engine"
     assert build([onnx, "--target", "tensorrt-rtx", "--sm", "75,86,89,120", "-o", out]) == 0
     engine = read_engine(out)
-    assert engine.facts == read_facts(onnx)
+    assert engine.facts == read_facts(onnx).without_label_head()
     assert engine.engine.compute_capabilities == ("7.5", "8.6", "8.9", "12.0")
     assert engine.engine.precision == "fp16"
     assert engine.engine.version == trt.__version__
@@ -59,6 +59,22 @@ def test_the_original_files_become_engines_in_one_step(tmp_path: Path, precision
         engine = read_engine((tmp_path / source).with_suffix(".engine"))
         assert engine.engine.precision == precision
         assert read_facts((tmp_path / source).with_suffix(".onnx")) == engine.facts
+
+
+def test_a_head_for_the_label_is_left_out_of_engines(tmp_path: Path) -> None:
+    import_keras()
+    from fer_edge.models.networks import build_network
+
+    options = {"widths": [4, 8], "convolutions": [1, 1], "label_head": True}
+    build_network("plain", 7, options).save(tmp_path / "e.keras")
+    assert build([tmp_path / "e.keras", "--target", "tensorrt-rtx", "--sm", "86"]) == 0
+    engine = read_engine(tmp_path / "e.engine")
+    facts = read_facts(tmp_path / "e.onnx")
+    assert facts.expression is not None
+    assert facts.expression.label_output == "label_probabilities"
+    assert engine.facts == facts.without_label_head()
+    assert b"label_probabilities" not in engine.payload
+    assert b"probabilities" in engine.payload
 
 
 def test_int8_goes_from_keras_to_an_engine(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_an_onnx_file_is_built_once(
 ) -> None:
     place, engine = find_engine(onnx, HERE)
     assert place.parent == cache_folder()
-    assert engine.facts == read_facts(onnx)
+    assert engine.facts == read_facts(onnx).without_label_head()
     assert engine.engine.onnx_sha256 == sha256_of(onnx)
     assert engine.engine.compute_capabilities == ("8.6",)
     (said,) = caplog.messages
@@ -163,7 +163,7 @@ def test_a_damaged_engine_is_built_anew_from_the_onnx_of_its_name(
     path = write(tmp_path / "e.engine", onnx)
     for damaged in (path.read_bytes()[:-1], path.read_bytes()[:30]):
         path.write_bytes(damaged)
-        assert find_engine(path, HERE)[1].facts == read_facts(onnx)
+        assert find_engine(path, HERE)[1].facts == read_facts(onnx).without_label_head()
     assert builds == ["e.onnx"]
 
 
