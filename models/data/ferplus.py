@@ -48,7 +48,7 @@ def read_tags(path: Path, usages: list[str]) -> Gray:
     Raises:
         BadInput: names the line of the first malformed row, or another number of rows.
     """
-    rows = []
+    rows: list[list[int]] = []
     with path.open(newline="", encoding="utf-8-sig") as file:
         try:
             reader = csv.DictReader(file)
