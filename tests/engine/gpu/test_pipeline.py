@@ -48,7 +48,7 @@ def config(tmp_path: Path, tensorrt_is_installed: None) -> PipelineConfig:
 def test_engines_are_run_on_the_gpu_and_give_what_the_cpu_gives(
     driver: Driver, config: PipelineConfig
 ) -> None:
-    on_cpu = PipelineConfig(detect_every=4, backend="onnxruntime")
+    on_cpu = PipelineConfig(detector="ssd", detect_every=4, backend="onnxruntime")
     with (
         Pipeline.from_config("demo", config) as gpu,
         Pipeline.from_config("demo", on_cpu) as cpu,
