@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 from ..model import InputFacts
 
 Thing = TypeVar("Thing")
-# Two sizes may take turns, for far and for near faces, in frames of two shapes.
-KEPT = 4
+# Two sizes may take turns, for far and for near faces, in frames of four shapes.
+KEPT = 8
 
 
 class BySize(Generic[Thing]):

@@ -193,7 +193,7 @@ def test_frames_are_seen_in_every_size_that_is_asked_for(
     )
     facts = detector_facts(input=see)
     frame = np.random.default_rng(0).integers(0, 256, (99, 140, 3)).astype(np.uint8)
-    # Six sizes, more than a backend keeps, and back to the first.
+    # Back to the first ones after others.
     sizes = [None, (192, 128), (128, 128), (256, 160), (160, 256), (320, 192), None, (192, 128)]
     with open_backend(write_mirror(tmp_path / "m.onnx", facts), name) as backend:
         for size in sizes:
