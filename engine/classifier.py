@@ -19,18 +19,20 @@ class ExpressionClassifier:
 
     Args:
         backend: an open model of kind `expression`.
+        head: whose answers count, a name of `model.HEADS`.
 
     Raises:
-        BadInput: the model is no expression model.
+        BadInput: the model is no expression model, or lacks that head.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, head: str = "votes") -> None:
         if backend.facts.expression is None:
             raise BadInput(
                 f"{backend.facts.source_name}: a {backend.facts.kind} model, no expression model"
             )
         self._backend = backend
         self._facts: ExpressionFacts = backend.facts.expression
+        self._output = self._facts.output_of(head, backend.facts.source_name)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -49,7 +51,7 @@ class ExpressionClassifier:
 
     def _probabilities(self, image: Image, boxes: Boxes) -> Floats:
         """The network's answer to one face or more."""
-        return self._backend.infer_faces(image, boxes)[self._facts.probabilities_output]
+        return self._backend.infer_faces(image, boxes)[self._output]
 
     def batch(self, views: Sequence[tuple[Image, Boxes]]) -> list[Floats]:
         """Classify the faces of several frames in one run of the network.
@@ -68,6 +70,6 @@ class ExpressionClassifier:
             cut = [face_inputs(image, boxes, facts, scale) for image, boxes in seen]
             faces = np.concatenate(cut)
         with span("classify"):
-            rows = self._backend.infer({facts.name: faces})[self._facts.probabilities_output]
+            rows = self._backend.infer({facts.name: faces})[self._output]
         ends = np.cumsum([len(boxes) for _, boxes in views])[:-1]
         return np.split(rows, ends)

@@ -60,6 +60,11 @@ def build_parser() -> argparse.ArgumentParser:
         "cascade, without scores), none (the whole picture is the face), or a file of fer-convert",
     )
     models.add_argument("--expression", type=Path, metavar="MODEL", help="default: the shipped one")
+    models.add_argument(
+        "--head",
+        default="votes",
+        help="of the expression model: votes (what people would say) or label (FER2013's)",
+    )
     models.add_argument("--no-expression", action="store_true", help="find faces only")
     models.add_argument("--backend", default="auto", help="auto, openvino, onnxruntime or tensorrt")
     models.add_argument(

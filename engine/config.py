@@ -9,6 +9,7 @@ from pathlib import Path
 from .errors import BadInput, InputNotFound
 from .expressions import Expressions
 from .input_size import SMALLEST_FACE, FaceSize, InputSizes
+from .model import HEADS
 from .plans.options import PlanOptions
 from .scheduler import Interval, Schedule
 from .smoothing import ExpressionSmoother
@@ -39,6 +40,8 @@ class PipelineConfig:
             cascade, and `none` takes the whole picture as the face.
         expression: a converted expression model; None for the shipped one.
         classify: whether faces are classified at all.
+        head: of the expression model whose answers count: `votes`, what people would say, or
+            `label`, FER2013's, where the model has that.
         backend: a name of `backends.BACKENDS`, or `auto`.
         device, threads, precision: of the models; what is left at `auto` or 0 is measured, see
             `plans.PlanOptions`.
@@ -66,6 +69,7 @@ class PipelineConfig:
     detector: str | Path = "default"
     expression: Path | None = None
     classify: bool = True
+    head: str = "votes"
     backend: str = "auto"
     device: str = "auto"
     threads: int = 0
@@ -90,6 +94,8 @@ class PipelineConfig:
             raise BadInput(f"maximum age {self.max_age_s:g} s: give 0 or more seconds")
         if self.min_score is not None and not 0 <= self.min_score <= 1:
             raise BadInput(f"minimum score {self.min_score:g} is outside 0-1")
+        if self.head not in HEADS:
+            raise BadInput(f"no head {self.head!r}; there are {', '.join(HEADS)}")
         if self.tracker not in FOLLOWERS:
             raise BadInput(f"no tracker {self.tracker!r}; there are {', '.join(FOLLOWERS)}")
 

@@ -29,6 +29,9 @@ Resize = Literal["tf1_bilinear", "half_pixel_bilinear", "area", "letterbox"]
 LEAST_SIDE = 128
 _CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}
 
+# What people would call a face, and the label of the data set's author.
+HEADS = ("votes", "label")
+
 FER2013_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
@@ -136,12 +139,31 @@ class ExpressionFacts:
         crop_scale: side of the square crop over the longer side of the face box.
         label_output: name of float32 `(n, classes)` of a second head, which names the label
             that a data set's author gave where the first says what people call the face; None
-            without. Nothing at run time uses it, and engines leave it out.
+            without. It is used where it is asked for only, and engines leave it out.
     """
 
     probabilities_output: str
     crop_scale: float
     label_output: str | None = None
+
+    def output_of(self, head: str, name: str) -> str:
+        """The output of a head: `votes`, or `label` where there is one.
+
+        Args:
+            head: a name of `HEADS`.
+            name: of the model, for the error.
+
+        Raises:
+            BadInput: no such head.
+        """
+        if head == "votes":
+            return self.probabilities_output
+        if head != "label" or self.label_output is None:
+            raise BadInput(
+                f"{name}: has no head {head!r}, and engines never have one for the label; "
+                "leave --head out"
+            )
+        return self.label_output
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         detector=args.detector,
         expression=args.expression,
         classify=not args.no_expression,
+        head=args.head,
         backend=args.backend,
         device=args.device,
         threads=args.threads,

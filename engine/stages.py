@@ -109,14 +109,14 @@ def stages_of(
     else:
         detector = detector_of(first, config)
     if isinstance(second, TensorRTBackend) and has_kernel(second.facts) and frames is not None:
-        classifier = GPUExpressionClassifier(second, frames)
+        classifier = GPUExpressionClassifier(second, frames, config.head)
         opened.callback(classifier.close)
         # Without the classifier there, most frames never go to the GPU.
         tracking = GPUTracking(frames)
         opened.callback(tracking.close)
         feeding, followers = _uploading(frames), {**FOLLOWERS, "kcf": tracking.follower}
     elif second is not None:
-        classifier = ExpressionClassifier(second)
+        classifier = ExpressionClassifier(second, config.head)
     return Stages(
         detector,
         classifier,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_edge.engine.errors import BackendUnavailable, FerError
+from fer_edge.engine.model import HEADS
 
 EPILOG = """\
 examples:
@@ -130,7 +131,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--head",
-        choices=("votes", "label"),
+        choices=HEADS,
         default="votes",
         help="of a model with two: what people would say (the default), or FER2013's label",
     )

@@ -24,10 +24,11 @@ class GPUExpressionClassifier(ExpressionClassifier):
     Args:
         backend: an open engine of kind `expression`; see `has_kernel`.
         frames: shared with the detector.
+        head: see `ExpressionClassifier`.
     """
 
-    def __init__(self, backend: TensorRTBackend, frames: FrameUploads) -> None:
-        super().__init__(backend)
+    def __init__(self, backend: TensorRTBackend, frames: FrameUploads, head: str = "votes") -> None:
+        super().__init__(backend, head)
         self._execution = execution = backend.execution()
         self._frames = frames
         self._see = backend.facts.input
@@ -69,7 +70,7 @@ class GPUExpressionClassifier(ExpressionClassifier):
 
     def _run(self, count: int, batch: int) -> Floats:
         self._execution.run(batch)
-        return self._execution.results(batch, count)[self._facts.probabilities_output]
+        return self._execution.results(batch, count)[self._output]
 
     def _launch(self, frame: BgrFrame, squares: np.ndarray) -> None:
         """Queue the copy of the squares, and the kernel that reads them."""

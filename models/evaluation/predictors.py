@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.engine.model import HEADS
 from fer_edge.engine.types import Floats
 
 Gray = npt.NDArray[np.uint8]
 BATCH = 64
-HEADS = ("votes", "label")
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
@@ -101,7 +101,7 @@ class KerasPredictor(Predictor):
             raise BadInput(f"{path}: {len(self._model.outputs)} outputs, expected one")
         self.names_labels = head == "label"
         if self.names_labels and len(self._model.outputs) == 1:
-            raise BadInput(_no_head(path))
+            raise BadInput(f"{path}: has no head 'label'; leave --head out")
         self._head = HEADS.index(head)
         self.classes = int(self._model.outputs[self._head].shape[-1])
         where = "tf_keras" if file.legacy else f"Keras on {keras.backend.backend()}"
@@ -133,13 +133,12 @@ class EnginePredictor(Predictor):
         if facts.expression is None:
             self._backend.close()
             raise BadInput(f"{path}: a {facts.kind} model, no expression model")
-        output = facts.expression.probabilities_output
-        if head == "label":
-            if facts.expression.label_output is None:
-                self._backend.close()
-                raise BadInput(_no_head(path))
-            output = facts.expression.label_output
-        self._output, self.names_labels = output, head == "label"
+        try:
+            self._output = facts.expression.output_of(head, str(path))
+        except BadInput:
+            self._backend.close()
+            raise
+        self.names_labels = head == "label"
         self.name, self.labels, self.classes = path.name, facts.labels, len(facts.labels)
         self.runs_on = (
             f"{type(self._backend).__name__} on {self._backend.device}, {self._backend.precision}"
@@ -162,10 +161,6 @@ class EnginePredictor(Predictor):
     def close(self) -> None:
         """See `Predictor`."""
         self._backend.close()
-
-
-def _no_head(path: Path) -> str:
-    return f"{path}: has no head for the label; leave --head out"
 
 
 def as_probabilities(rows: Floats) -> Floats:

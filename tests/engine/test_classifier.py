@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from fer_edge.engine.backends import FakeBackend
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.model import HEADS
 
 from .scripted import expression_facts, fake_detector, fake_expression
 
@@ -40,3 +42,26 @@ def test_no_face_costs_no_inference() -> None:
 def test_a_detector_is_no_expression_model() -> None:
     with pytest.raises(BadInput, match="no expression model"):
         ExpressionClassifier(fake_detector(lambda _: []))
+
+
+def test_the_head_that_is_asked_for_answers() -> None:
+    expression = replace(expression_facts().expression, label_output="label_probabilities")
+
+    def answer(call: int, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        count = len(inputs["face"])
+        names = ("probabilities", "label_probabilities")
+        return {name: np.eye(7, dtype=np.float32)[[i] * count] for i, name in enumerate(names)}
+
+    backend = FakeBackend(answer, expression_facts(expression=expression))
+    boxes = np.array([[2, 2, 20, 20]], np.float32)
+    for number, head in enumerate(HEADS):
+        classifier = ExpressionClassifier(backend, head)
+        assert classifier(PICTURE, boxes).argmax() == number
+        both = classifier.batch([(PICTURE, boxes), (PICTURE, boxes)])
+        assert [rows.argmax() for rows in both] == [number, number]
+
+
+@pytest.mark.parametrize("head", ["label", "mood"])
+def test_a_head_that_is_not_there_is_named(head: str) -> None:
+    with pytest.raises(BadInput, match=f"has no head '{head}'"):
+        ExpressionClassifier(fake_expression(), head)

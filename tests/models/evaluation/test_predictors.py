@@ -89,7 +89,7 @@ def test_either_head_answers_and_a_missing_one_is_named(tmp_path: Path) -> None:
             with open_predictor(path, "onnxruntime", head=head) as predictor:
                 answers[suffix, head] = predictor(IMAGES[:8])
                 assert predictor.names_labels == (head == "label")
-        with pytest.raises(BadInput, match="no head for the label"):
+        with pytest.raises(BadInput, match="has no head 'label'"):
             open_predictor(tmp_path / f"one.{suffix}", "onnxruntime", head="label")
     for head in ("votes", "label"):
         np.testing.assert_allclose(answers["onnx", head], answers["keras", head], atol=2e-4)
