@@ -44,9 +44,8 @@ class CenterFace:
     points: Any
     facts: Facts = FACTS
 
-    @property
-    def maps(self) -> list[Any]:
-        """What the body must give."""
+    def outputs(self, graph: Any) -> list[Any]:
+        """What the body must give; see `family.Family`."""
         return [self.heat, self.scale, self.offset, self.points]
 
     @staticmethod
@@ -67,13 +66,13 @@ class CenterFace:
         xy = add.integers("yx", 1, 0)
 
         def take(value: Any) -> Any:
-            return add("Gather", gathered(add, [value], 2, found.index), xy, axis=0)
+            return add("Gather", gathered(add, value, 2, found.index), xy, axis=0)
 
         middle = add("Add", take(offset), add("Add", cells.at, add.floats("half", [0.5])))
         centre = add("Div", middle, cells.grid)
         size = add("Div", add("Exp", take(scale)), cells.grid)
         corner = add("Sub", centre, add("Mul", size, add.floats("half", [0.5])))
-        shares = gathered(add, [points], 10, found.index)
+        shares = gathered(add, points, 10, found.index)
         shares = add("Reshape", shares, add.integers("points_shape", 5, 2, -1))
         shares = add("Gather", shares, xy, axis=1)
         at = add("Add", add("Mul", shares, size), corner)

@@ -56,7 +56,7 @@ def _converted(proto: Any, path: Path, options: Options, step: Step) -> Conversi
         graph.name = family.facts.name.lower()
         mean, scale = _scaling(family.facts, model)
         top_k = min(options.top_k, family.capacity(LEAST_SIDE, LEAST_SIDE))
-        _end_with(graph, family.maps)
+        _end_with(graph, family.outputs(graph))
         clean_up(model)
         if options.precision == "fp16":
             to_half(model)

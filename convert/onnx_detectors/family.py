@@ -32,9 +32,8 @@ class Family(Protocol):
     def facts(self) -> Facts:
         """Of the family."""
 
-    @property
-    def maps(self) -> list[Any]:
-        """What its body must give to the head, `onnx_ir` values."""
+    def outputs(self, graph: Any) -> list[Any]:
+        """What its body must give to the head, `onnx_ir` values of `graph`."""
 
     @staticmethod
     def capacity(height: int, width: int) -> int:
@@ -46,6 +45,6 @@ class Family(Protocol):
 
         Args:
             graph: whose one input is the picture, both sides open.
-            maps: float32, in the order of `maps`.
+            maps: float32, in the order of `outputs`.
             k: candidates that are left, best first.
         """

@@ -53,12 +53,10 @@ def best(add: HeadBuilder, scores: Any, k: int) -> Survivors:
     return Survivors(values, index, add("Cast", index, to=1))
 
 
-def gathered(add: HeadBuilder, maps: list[Any], channels: int, index: Any) -> Any:
-    """The numbers of cells, `(channels, k)`, of maps `(1, channels, h, w)` one behind another."""
-    target = add.integers(f"channels_{channels}", channels, -1)
-    flat = [add("Reshape", value, target) for value in maps]
-    together = flat[0] if len(flat) == 1 else add("Concat", *flat, axis=1)
-    return add("Gather", together, index, axis=1)
+def gathered(add: HeadBuilder, value: Any, channels: int, index: Any) -> Any:
+    """The numbers of cells of a map `(1, channels, h, w)`, `(channels, k)`."""
+    flat = add("Reshape", value, add.integers(f"channels_{channels}", channels, -1))
+    return add("Gather", flat, index, axis=1)
 
 
 def cells_of_map(add: HeadBuilder, image: Any, stride: int, place: Any) -> Cells:

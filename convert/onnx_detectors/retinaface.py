@@ -49,9 +49,8 @@ class RetinaFace:
     points: Any
     facts: Facts = FACTS
 
-    @property
-    def maps(self) -> list[Any]:
-        """What the body must give."""
+    def outputs(self, graph: Any) -> list[Any]:
+        """What the body must give; see `family.Family`."""
         return [self.boxes, self.logits, self.points]
 
     @staticmethod

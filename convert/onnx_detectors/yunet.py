@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..head import HeadBuilder
+from ..rewrite import stacked
 from .family import PYRAMID, Facts
-from .grid import best, boxes_and_points, cells_of_pyramid, gathered
+from .grid import best, boxes_and_points, cells_of_pyramid
 from .structure import Output
 
 FACTS = Facts(
@@ -20,7 +21,7 @@ FACTS = Facts(
     default_score=0.65,
     iou_threshold=0.3,
     least_face=12.0,
-    largest_face=0.0,
+    largest_face=400.0,
 )
 EXPECTED = (
     "YuNet: at each of the strides 8, 16 and 32 two outputs of 1 number a cell (sigmoid), one of "
@@ -46,10 +47,10 @@ class YuNet:
     points: tuple[Any, ...]
     facts: Facts = FACTS
 
-    @property
-    def maps(self) -> list[Any]:
-        """What the body must give."""
-        return [*self.classes, *self.objects, *self.boxes, *self.points]
+    def outputs(self, graph: Any) -> list[Any]:
+        """What the body must give, a map `(1, 16, h, w)` a level; see `family.Family`."""
+        levels = zip(self.classes, self.objects, self.boxes, self.points, strict=True)
+        return [stacked(graph, level) for level in levels]
 
     @staticmethod
     def capacity(height: int, width: int) -> int:
@@ -60,24 +61,21 @@ class YuNet:
     def append_head(graph: Any, maps: Sequence[Any], k: int) -> None:
         """Decode `maps`, float32, in the graph; see `family.Family`."""
         add = HeadBuilder(graph)
-        classes, objects, boxes, points = (list(maps[at : at + 3]) for at in (0, 3, 6, 9))
-        as_row = add.integers("as_row", 1, -1)
+        rows = [add("Reshape", value, add.integers("rows", 16, -1)) for value in maps]
+        cells_of_all = add("Concat", *rows, axis=1)
 
-        def probabilities(levels: list[Any]) -> Any:
-            rows = [add("Reshape", level, as_row) for level in levels]
-            return add("Sigmoid", add("Concat", *rows, axis=1))
+        def part(value: Any, name: str, start: int, end: int) -> Any:
+            return add("Gather", value, add.integers(name, *range(start, end)), axis=0)
 
-        product = add("Mul", probabilities(classes), probabilities(objects))
+        likely = add("Sigmoid", part(cells_of_all, "likely", 0, 2))
+        product = add("Mul", part(likely, "class", 0, 1), part(likely, "object", 1, 2))
         found = best(add, product, k)
         cells = cells_of_pyramid(add, graph.inputs[0], found.place)
-        coded = gathered(add, boxes, 4, found.index)
-        middle, growth = (
-            add("Gather", coded, add.integers(name, *rows), axis=0)
-            for name, rows in (("middle", (0, 1)), ("growth", (2, 3)))
-        )
+        chosen = add("Gather", cells_of_all, found.index, axis=1)
+        middle = part(chosen, "middle", 2, 4)
         centre = add("Div", add("Add", middle, cells.at), cells.grid)
-        size = add("Div", add("Exp", growth), cells.grid)
-        shares = gathered(add, points, 10, found.index)
+        size = add("Div", add("Exp", part(chosen, "growth", 4, 6)), cells.grid)
+        shares = part(chosen, "points", 6, 16)
         shares = add("Reshape", shares, add.integers("points_shape", 5, 2, -1))
         at = add("Div", add("Add", shares, cells.at), cells.grid)
         boxes_and_points(add, graph, centre, size, at, add("Sqrt", found.scores), k)

@@ -16,6 +16,7 @@ from .prelu import restore_prelu
 from .reshapes import drop_reshapes, fix_reshapes
 from .resizing import convolve_resizes, interpolates
 from .scaling import peel_input_scaling
+from .siblings import stacked
 from .transposed import convolve_transposed
 from .transposes import sink_transposes
 
@@ -35,6 +36,7 @@ __all__ = [
     "restore_prelu",
     "scale_resizes",
     "sink_transposes",
+    "stacked",
     "tidy",
 ]
 

@@ -25,6 +25,7 @@ from fer_edge.convert.rewrite import (
     restore_prelu,
     scale_resizes,
     sink_transposes,
+    stacked,
 )
 
 HEIGHT, WIDTH, CHANNELS = 5, 6, 3
@@ -445,3 +446,39 @@ def test_rows_follow_from_the_map_that_is_laid_down() -> None:
     same_before_and_after(model, lambda model: free_rows(model.graph), batch=1)
     targets = [node.inputs[1].const_value.numpy().tolist() for node in model.graph]
     assert targets == [[1, -1, 4], [1, HEIGHT * WIDTH * 8]]
+
+
+@given(
+    widths=st.lists(st.integers(1, 4), min_size=2, max_size=4),
+    depthwise=st.booleans(),
+    biased=st.lists(st.booleans(), min_size=4, max_size=4),
+    other=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_maps_side_by_side_are_stacked_exactly(
+    widths: list[int], depthwise: bool, biased: list[bool], other: bool, seed: int
+) -> None:
+    """One convolution where all take the same, else a Concat; the same numbers either way."""
+    net = Network([1, CHANNELS, HEIGHT, WIDTH], seed)
+    maps = []
+    for index, (width, bias) in enumerate(zip(widths, biased, strict=False)):
+        source = net("Relu", "x") if other and index == 0 else "x"
+        terms = [net.floats(width)] if bias else []
+        value = net("Conv", source, net.floats(width, CHANNELS, 1, 1), *terms)
+        if depthwise:
+            kernel, pads = net.floats(width, 1, 3, 3), {"pads": [1, 1, 1, 1], "group": width}
+            value = net("Conv", value, kernel, *terms, **pads)
+        maps.append(value)
+    model = net.model(net("Concat", *maps, axis=1))
+    x = net.rng.normal(0, 1, (1, CHANNELS, HEIGHT, WIDTH)).astype(np.float32)
+    before = run(model, x)
+    graph = model.graph
+    values = list(graph.outputs[0].producer().inputs)
+    together = stacked(graph, values)
+    graph.outputs.clear()
+    graph.outputs.append(together)
+    clean_up(model)
+    np.testing.assert_allclose(run(model, x), before, rtol=1e-4, atol=1e-4)
+    counts = operators(model)
+    assert ("Concat" in counts) == other
+    assert counts["Conv"] == (1 + depthwise) * (len(widths) if other else 1)

@@ -89,7 +89,15 @@ def test_both_models_are_half_precision_and_small_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["face_detector.onnx", "expression.onnx", "expression.keras", "expression_64.keras"]
+    "name",
+    [
+        "centerface.onnx",
+        "yunet_s.onnx",
+        "face_detector.onnx",
+        "expression.onnx",
+        "expression.keras",
+        "expression_64.keras",
+    ],
 )
 def test_the_cards_name_the_very_files(name: str) -> None:
     card = (MODELS / name).with_suffix(".md").read_text()
