@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from importlib.util import find_spec
@@ -14,6 +16,12 @@ from ..model import sha256_of
 from .base import Backend
 from .fake import FakeBackend
 from .plan import Plan
+
+# No library speaks to its maker. OpenVINO imports this one by itself, which looks up an analytics
+# host and writes to the user's home; without it OpenVINO takes a stand-in of its own that does
+# nothing. ONNX Runtime queues its events below the user's home from the moment it is imported.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = ["BACKENDS", "Backend", "BackendEntry", "FakeBackend", "Plan", "open_backend"]
 
