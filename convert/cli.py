@@ -23,6 +23,17 @@ allow-list, and compares the result with the original before it is kept. Of ONNX
 detectors it takes CenterFace, YuNet and RetinaFace with priors.
 """
 
+# What each kind of input is called, and which options change nothing for it.
+_KINDS = {
+    "frozen_graph": ("a frozen graph", ("iou", "input_range", "input_size")),
+    "onnx_detector": ("an ONNX detector", ("input_range",)),
+    "keras": ("a Keras model", ("score", "iou")),
+    "onnx": (
+        "a file that was converted already",
+        ("score", "iou", "labels", "input_range", "input_size", "calibrate", "images"),
+    ),
+}
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of `fer-convert`."""
@@ -169,6 +180,7 @@ def _convert(args: argparse.Namespace) -> int:
     from .inspect import identify
 
     kind = identify(args.input)
+    _check_options(args, kind)
     engine = args.target != "onnx"
     if kind == "onnx" and not engine:
         raise BadInput(
@@ -212,6 +224,14 @@ def _outputs(output: Path, sizes: str | None) -> dict[Size | None, Path]:
     if len(parsed) == 1:
         return {parsed[0]: output}
     return {(w, h): output.with_stem(f"{output.stem}-{w}x{h}") for w, h in parsed}
+
+
+def _check_options(args: argparse.Namespace, kind: str) -> None:
+    name, idle = _KINDS[kind]
+    given = [option for option in idle if getattr(args, option) is not None]
+    if given:
+        flag = given[0].replace("_", "-")
+        raise BadInput(f"{args.input}: is {name}, for which --{flag} changes nothing; leave it out")
 
 
 def _check_names(args: argparse.Namespace, outputs: list[Path]) -> None:

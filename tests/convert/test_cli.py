@@ -63,6 +63,11 @@ def text(path: Path) -> str:
         (lambda d: [keras_model(d / "m.keras"), "--input-range", "1"], "--input-range=-1,1"),
         (lambda d: [keras_model(d / "m.keras"), "--input-range", "1,1"], "input range 1,1 is none"),
         (lambda d: [keras_model(d / "m.keras"), "--top-k", "0"], "top-k 0"),
+        (lambda d: [keras_model(d / "m.keras"), "--iou", "0.4"], "--iou changes nothing"),
+        (
+            lambda d: [str(write_detector(d / "done.onnx")), "--target", "tensorrt", "--score=0.4"],
+            "is a file that was converted already, for which --score",
+        ),
         (lambda d: [keras_model(d / "m.keras"), "--crop-scale", "9"], "crop scale 9"),
         (lambda d: [keras_model(d / "m.keras"), "--images", str(d / "none")], "no images"),
     ],

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from fer_edge.convert.frozen_ssd import read_graph, understand
 from fer_edge.convert.inspect import identify
 from fer_edge.convert.keras_model import read_keras_file
+from fer_edge.convert.onnx_detectors.reading import read_onnx
 from fer_edge.engine.errors import BadInput, FerError, InputNotFound
 
 from .ssd_graph import Builder, Recipe
@@ -47,6 +48,7 @@ def test_nothing_and_folders_are_named(tmp_path: Path) -> None:
         identify(tmp_path / "empty.pb")
 
 
+READERS = {"keras": read_keras_file, "frozen_graph": read_graph, "onnx_detector": read_onnx}
 BEGINNINGS = [b"", b"\x0a", b"\x12", b"\x08\x08", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"]
 
 
@@ -56,7 +58,7 @@ def test_no_bytes_break_the_reading(beginning: bytes, rest: bytes, tmp_path: Pat
     path = tmp_path / "bytes"
     path.write_bytes(beginning + rest)
     try:
-        read = {"keras": read_keras_file, "frozen_graph": read_graph}[identify(path)]
+        read = READERS[identify(path)]
         read(path)
     except FerError as error:
         assert str(path) in str(error)  # noqa: PT017 - reading may also succeed

@@ -152,6 +152,7 @@ def test_what_was_expected_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
         (["--input-size", "250x320"], "steps of 32 from 128 on"),
         (["--input-size", "96x320"], "steps of 32 from 128 on"),
         (["--top-k", "0"], "top-k 0"),
+        (["--input-range=0,1"], "--input-range changes nothing"),
     ],
 )
 def test_values_that_cannot_be_are_one_line(
@@ -181,3 +182,14 @@ def test_a_network_that_lacks_any_one_node_is_refused(tmp_path: Path) -> None:
         path = tmp_path / "gap.onnx"
         path.write_bytes(damaged.SerializeToString())
         assert main([str(path), "-o", str(tmp_path / "out.onnx"), "--quiet"]) == 2
+
+
+def test_a_detector_is_never_written_over_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = save(centerface(), tmp_path / "source.onnx")
+    before = source.read_bytes()
+    for options in ([], ["--target", "tensorrt-rtx", "--sm", "86"]):
+        assert main([str(source), "--quiet", *options]) == 2
+        assert "is the input itself; give another name with -o" in capsys.readouterr().err
+    assert source.read_bytes() == before
