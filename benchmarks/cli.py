@@ -62,7 +62,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     shown.add_argument(
         "--streams", metavar="LIST", help="sources of one fer-run, each with a thread, as 1,2,4"
     )
-    _add_engine(parser.add_argument_group("engine"))
+    _add_engine(parser.add_argument_group("engine"), "ssd,default")
     clock = parser.add_argument_group("clock")
     _add_repetitions(clock)
     clock.add_argument("--with-decode", action="store_true", help="decode inside the clock")
@@ -92,13 +92,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no tables, no progress")
 
 
-def _add_engine(group: argparse._ArgumentGroup) -> None:
+def _add_engine(group: argparse._ArgumentGroup, detectors: str) -> None:
     group.add_argument(
         "--detector",
-        default="ssd",
+        default=detectors,
         metavar="LIST",
-        help="names or files as for fer-run, as ssd,default; the published claims are verified "
-        "with ssd (ssd)",
+        help="names or files as for fer-run; the published claims are verified with ssd "
+        f"({detectors})",
     )
     group.add_argument("--expression", type=Path, metavar="ONNX", help="default: the shipped one")
     group.add_argument("--backend", default="auto", help="as for fer-run")
@@ -203,7 +203,7 @@ def _add_soak(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=100_000, metavar="N", help="(100,000)")
     parser.add_argument("--faces", type=int, default=1, metavar="N", help="in every frame (1)")
     parser.add_argument("--size", default="640x480", metavar="WxH", help="(640x480)")
-    _add_engine(parser.add_argument_group("engine"))
+    _add_engine(parser.add_argument_group("engine"), "default")
     _add_outputs(parser.add_argument_group("report"))
     parser.add_argument("--quiet", action="store_true", help="no tables, no progress")
 

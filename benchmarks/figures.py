@@ -28,7 +28,7 @@ from .workloads import Figures, Progress, measure
 DETECTORS = ("ssd", "default", "lite")
 SIZE = (640, 480)
 # What `fer-bench` is asked for beside them.
-WORDS = ("run", "detect", "express", "--detector", "ssd,default", "--detect-every", "10,1")
+WORDS = ("run", "detect", "express", "--detect-every", "10,1")
 
 
 def measure_figures(options: Options, figures: Figures, progress: Progress) -> None:

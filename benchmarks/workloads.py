@@ -20,7 +20,7 @@ from .breakdown import break_down
 from .ceilings import measure_ceilings
 from .claims import claims
 from .conversion import measure_conversion
-from .engine_run import EngineRun
+from .engine_run import EngineRun, detector_name
 from .gpu import GpuWatch
 from .inputs import decoding, encoded, from_memory, held
 from .isa import instruction_set
@@ -324,6 +324,8 @@ def _estimate(
     if not options.estimate:
         return None, None
     path = options.config.detector_path
+    name = detector_name(options.config)
+    cases = [result for result in cases if result.case.detector_name == name]
     if path is None or not cases:
         raise BadInput("--estimate needs a network and the workload detect or express")
     progress("measuring the ceilings of this machine")

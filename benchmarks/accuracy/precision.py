@@ -38,9 +38,13 @@ class Curve:
         return float(self.precision[count - 1]), float(self.recall[count - 1])
 
     def thinned(self, points: int = POINTS) -> Curve:
-        """At most so many points of it, evenly from the first to the last."""
+        """At most so many points of it: half of them evenly by count, half by recall."""
         count = len(self.scores)
-        kept = np.unique(np.linspace(0, count - 1, min(points, count)).round().astype(int))
+        if not count:
+            return self
+        by_count = np.linspace(0, count - 1, points // 2).round().astype(int)
+        recalls = np.linspace(0, self.recall[-1], points // 2)
+        kept = np.union1d(by_count, np.searchsorted(self.recall, recalls))
         return Curve(self.scores[kept], self.precision[kept], self.recall[kept])
 
 
