@@ -284,7 +284,7 @@ class Case:
 
 def count_of(number: int, noun: str) -> str:
     """`1 face`, `4 faces`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from fer_edge.engine.outputs import PendingFile
 
 from ..machine import describe, this_machine
 from ..opened import Opened, open_detector
+from ..records import count_of
 from ..text import print_line, print_table
 from .distort import DISTORTIONS
 from .labels import read_labels
@@ -113,8 +114,8 @@ def _distortions(given: str | None) -> list[str]:
 
 def _show(report: AccuracyReport) -> None:
     print_line(
-        f"fer-bench {report.version}, {report.created}: {report.faces:,} faces in "
-        f"{report.pictures:,} pictures of {report.labels} ({report.form})"
+        f"fer-bench {report.version}, {report.created}: {count_of(report.faces, 'face')} in "
+        f"{count_of(report.pictures, 'picture')} of {report.labels} ({report.form})"
     )
     print_line(describe(report.machine))
     for table in accuracy_tables(report):
@@ -127,4 +128,4 @@ def unreadable_line(names: Sequence[str]) -> str:
     """Name the pictures that were left out, in one line."""
     more = len(names) - NAMED
     words = ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
-    return f"{len(names)} pictures cannot be read and are left out: {words}"
+    return f"{count_of(len(names), 'picture')} cannot be read, left out: {words}"

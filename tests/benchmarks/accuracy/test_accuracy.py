@@ -31,9 +31,9 @@ def test_two_detectors_are_compared_on_a_real_face(
     shown, errors = capsys.readouterr()
     assert errors == ""
     lines = shown.splitlines()
-    assert "1 faces in 1 pictures of" in lines[0]
+    assert "1 face in 1 picture of" in lines[0]
     (note,) = (line for line in lines if line.startswith("note:"))
-    assert "1 pictures cannot be read and are left out" in note
+    assert "1 picture cannot be read, left out: " in note
     assert "damaged.jpg" in note
     report = json.loads((faces / "out.json").read_text())
     assert (report["schema"], report["pictures"], report["faces"]) == (1, 1, 1)
