@@ -115,6 +115,20 @@ def test_an_engine_has_one_size_and_several_sizes_are_several_engines(
     assert read_engine(tmp_path / "m.engine").engine.size == (320, 256)
 
 
+@pytest.mark.parametrize(("name", "sm"), [("centerface", "75"), ("yunet_s", "120")])
+def test_onnx_detectors_become_engines_in_one_step(
+    shared: Path, tmp_path: Path, name: str, sm: str
+) -> None:
+    source = shared / "models" / f"{name}.onnx"
+    words = [source, "--target", "tensorrt-rtx", "--sm", sm, "--size", "320x256,160x128"]
+    assert build([*words, "-o", tmp_path / "d.engine"]) == 0
+    for size in ((320, 256), (160, 128)):
+        engine = read_engine(tmp_path / "d-{}x{}.engine".format(*size))
+        assert (engine.engine.precision, engine.engine.size) == ("fp32", size)
+        assert engine.facts.detector is not None
+        assert engine.facts.detector.landmarks_output == "landmarks"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

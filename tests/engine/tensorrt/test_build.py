@@ -10,6 +10,7 @@ from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weigh
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import read_facts
 from fer_edge.engine.tensorrt.build import build_engine, check_precision, network_precision
+from fer_edge.engine.tensorrt.engine_build import engine_bytes
 from fer_edge.engine.tensorrt.libraries import load_library
 from fer_edge.engine.tensorrt.options import EngineOptions
 
@@ -23,6 +24,26 @@ def test_a_network_that_is_not_what_it_says_is_refused() -> None:
     lies = replace(read_facts(shipped_weights(EXPRESSION_FILE)), precision="fp32")
     with pytest.raises(BadInput, match=r"asked for fp32, .* in fp16"):
         build_engine(onnx, lies, library, options)
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "size"),
+    [
+        ("centerface.onnx", "7.5", (640, 480)),
+        ("centerface.onnx", "12.0", (320, 256)),
+        ("yunet_s.onnx", "8.9", (128, 1024)),
+    ],
+)
+def test_open_sizes_are_closed(name: str, capability: str, size: tuple[int, int]) -> None:
+    """Without a profile the builder takes no open axes: the engine is of that size alone."""
+    path = shipped_weights(name)
+    options = EngineOptions("tensorrt-rtx", capabilities=(capability,), size=size)
+    about, data = engine_bytes(
+        name, path.read_bytes(), read_facts(path), load_library("tensorrt-rtx"), options, None
+    )
+    assert (about.size, about.batch, about.precision) == (size, (1, 1, 1), "fp16")
+    for tensor in (b"image", b"boxes", b"scores", b"landmarks"):
+        assert tensor in data
 
 
 def test_precision_is_counted_by_layer() -> None:
