@@ -249,61 +249,61 @@ __device__ inline void face_pixel(const u8* frame, int width, int height, long l
 
 }  // namespace
 
-#define BGR const u8 *frame, int width, int height, long long pitch
-#define NV12                                                                          \
+#define BGR_IN const u8 *frame, int width, int height, long long pitch
+#define NV12_IN                                                                    \
     const u8 *luma, const u8 *chroma, int width, int height, long long luma_pitch, \
         long long chroma_pitch
-#define INPUT(Out)                                                                          \
-    Out *out, int out_width, int out_height, int rgb, float mean0, float mean1, float mean2, \
-        float scale0, float scale1, float scale2
+#define INTO(Number) Number *out, int out_width, int out_height
+#define LEVELS_AS \
+    int rgb, float mean0, float mean1, float mean2, float scale0, float scale1, float scale2
 #define PASS_BGR \
     BgrFrame { frame, width, height, pitch }
 #define PASS_NV12 \
     Nv12Frame { luma, chroma, width, height, luma_pitch, chroma_pitch }
-#define PASS_INPUT(Out) \
-    Input<Out> { out, out_width, out_height, rgb, mean0, mean1, mean2, scale0, scale1, scale2 }
+#define PASS_INPUT(Number) \
+    Input<Number> { out, out_width, out_height, rgb, mean0, mean1, mean2, scale0, scale1, scale2 }
 
 extern "C" {
 
-__global__ void frame_from_bgr_fp32(BGR, INPUT(float), int aligned) {
+__global__ void frame_from_bgr_fp32(BGR_IN, INTO(float), int aligned, LEVELS_AS) {
     frame_pixel(PASS_BGR, PASS_INPUT(float), aligned);
 }
 
-__global__ void frame_from_bgr_fp16(BGR, INPUT(u16), int aligned) {
+__global__ void frame_from_bgr_fp16(BGR_IN, INTO(u16), int aligned, LEVELS_AS) {
     frame_pixel(PASS_BGR, PASS_INPUT(u16), aligned);
 }
 
-__global__ void frame_from_nv12_fp32(NV12, INPUT(float), int aligned) {
+__global__ void frame_from_nv12_fp32(NV12_IN, INTO(float), int aligned, LEVELS_AS) {
     frame_pixel(PASS_NV12, PASS_INPUT(float), aligned);
 }
 
-__global__ void frame_from_nv12_fp16(NV12, INPUT(u16), int aligned) {
+__global__ void frame_from_nv12_fp16(NV12_IN, INTO(u16), int aligned, LEVELS_AS) {
     frame_pixel(PASS_NV12, PASS_INPUT(u16), aligned);
 }
 
-__global__ void letterbox_from_bgr_fp32(BGR, INPUT(float), int across, int down) {
+__global__ void letterbox_from_bgr_fp32(BGR_IN, INTO(float), int across, int down, LEVELS_AS) {
     letterbox_pixel(PASS_BGR, PASS_INPUT(float), across, down);
 }
 
-__global__ void letterbox_from_bgr_fp16(BGR, INPUT(u16), int across, int down) {
+__global__ void letterbox_from_bgr_fp16(BGR_IN, INTO(u16), int across, int down, LEVELS_AS) {
     letterbox_pixel(PASS_BGR, PASS_INPUT(u16), across, down);
 }
 
-__global__ void letterbox_from_nv12_fp32(NV12, INPUT(float), int across, int down) {
+__global__ void letterbox_from_nv12_fp32(NV12_IN, INTO(float), int across, int down, LEVELS_AS) {
     letterbox_pixel(PASS_NV12, PASS_INPUT(float), across, down);
 }
 
-__global__ void letterbox_from_nv12_fp16(NV12, INPUT(u16), int across, int down) {
+__global__ void letterbox_from_nv12_fp16(NV12_IN, INTO(u16), int across, int down, LEVELS_AS) {
     letterbox_pixel(PASS_NV12, PASS_INPUT(u16), across, down);
 }
 
-__global__ void faces_from_bgr_fp32(BGR, const int* squares, int count, float* out, int out_width,
+__global__ void faces_from_bgr_fp32(BGR_IN, const int* squares, int count, float* out, int out_width,
                                     int out_height, float mean, float scale) {
     face_pixel(frame, width, height, pitch, squares, count, out, out_width, out_height, mean,
                scale);
 }
 
-__global__ void faces_from_bgr_fp16(BGR, const int* squares, int count, u16* out, int out_width,
+__global__ void faces_from_bgr_fp16(BGR_IN, const int* squares, int count, u16* out, int out_width,
                                     int out_height, float mean, float scale) {
     face_pixel(frame, width, height, pitch, squares, count, out, out_width, out_height, mean,
                scale);

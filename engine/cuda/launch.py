@@ -135,8 +135,8 @@ def frame_launch(
         BLOCK,
         (
             *frame.arguments(), np.uintp(out), np.int32(facts.width), np.int32(facts.height),
-            np.int32(facts.colour == "rgb"), *map(np.float32, (*facts.mean, *facts.scale)),
-            *map(np.int32, rule),
+            *map(np.int32, rule), np.int32(facts.colour == "rgb"),
+            *map(np.float32, (*facts.mean, *facts.scale)),
         ),
     )  # fmt: skip
 
