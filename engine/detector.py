@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import log
 
 import cv2
 import numpy as np
@@ -37,6 +38,8 @@ class Detector:
         aspect: least and largest width over height; other boxes are left out before
             suppression.
         sizes: chooses the sizes of the input, of a network that leaves them open.
+        calibrated: raise the scores of large faces as the facts say, so that a score means the
+            same for faces of all sizes; False gives the network's own.
 
     Raises:
         BadInput: the model is no detector.
@@ -49,6 +52,7 @@ class Detector:
         label: str | None = None,
         aspect: tuple[float, float] = FACE_ASPECT,
         sizes: InputSizes | None = None,
+        calibrated: bool = True,
     ) -> None:
         if backend.facts.detector is None:
             raise BadInput(
@@ -61,6 +65,7 @@ class Detector:
         self._aspect = aspect
         self._min_score = max(min_score, self._facts.score_threshold)
         self._sizes = sizes or InputSizes()
+        self._large_power = _large_power(self._facts) if calibrated else 1.0
 
     def __call__(self, image: Image) -> Detections:
         """Find the faces of a BGR uint8 frame `(h, w, 3)`."""
@@ -77,20 +82,37 @@ class Detector:
         """What may be a face in one answer of the network, in pixels of the frame."""
         corners = outputs[self._facts.boxes_output][0]
         scores = outputs[self._facts.scores_output][0, :, self._column]
-        likely = scores > self._min_score
+        # What a large face needs is less than what a small one does.
+        likely = scores > self._min_score ** (1 / self._large_power)
         extent = seen_extent(width, height, see)
         boxes = xywh_from_corners(corners[likely], *extent)
+        scores = self._calibrated(scores[likely], boxes[:, 2:].min(axis=1) * see.width / extent[0])
         least, largest = self._aspect
         shaped = (boxes[:, 2] >= least * boxes[:, 3]) & (boxes[:, 2] <= largest * boxes[:, 3])
+        kept = shaped & (scores > self._min_score)
         landmarks = None
         if self._facts.landmarks_output is not None:
-            points = outputs[self._facts.landmarks_output][0][likely][shaped]
+            points = outputs[self._facts.landmarks_output][0][likely][kept]
             landmarks = points * np.asarray(extent, np.float32)
-        return Detections(boxes[shaped], scores[likely][shaped], landmarks)
+        return Detections(boxes[kept], scores[kept], landmarks)
+
+    def _calibrated(self, scores: Floats, sides: Floats) -> Floats:
+        """Scores `(n,)` of faces whose shorter sides are so long in the input."""
+        if self._large_power == 1:
+            return scores
+        large = sides >= self._facts.large_face
+        return np.where(large, scores**self._large_power, scores).astype(np.float32)
 
     def _outputs(self, image: Image, inputs: Sequence[InputFacts]) -> list[dict[str, Floats]]:
         """The network's answers to a frame, seen in each of some sizes."""
         return [self._backend.infer_frame(image, see) for see in inputs]
+
+
+def _large_power(facts: DetectorFacts) -> float:
+    """The power to which a large face's score is raised: 0 and 1 stay what they are."""
+    if not facts.large_face:
+        return 1.0
+    return log(facts.default_score) / log(facts.large_face_score)
 
 
 def _joined(found: Sequence[Detections]) -> Detections:

@@ -116,6 +116,9 @@ class DetectorFacts:
             `Detections.landmarks`; None without.
         least_face, largest_face: side of a face in pixels of the input, from and up to which
             the network finds it; 0 where it is not known.
+        large_face, large_face_score: from this side on, in pixels of the input, a face is sure
+            with less: a score of `large_face_score` means what `default_score` means for
+            smaller ones. 0 where all sizes are alike.
     """
 
     boxes_output: str
@@ -128,6 +131,12 @@ class DetectorFacts:
     landmarks_output: str | None = None
     least_face: float = 0.0
     largest_face: float = 0.0
+    large_face: float = 0.0
+    large_face_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.large_face and not 0 < self.large_face_score < 1:
+            raise BadInput(f"score of a large face {self.large_face_score:g} is outside 0-1")
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,8 @@ def _converted(proto: Any, path: Path, options: Options, step: Step) -> Conversi
             landmarks_output=LANDMARKS,
             least_face=family.facts.least_face,
             largest_face=family.facts.largest_face,
+            large_face=family.facts.large_face,
+            large_face_score=family.facts.large_face_score,
         ),
     )
     return Conversion(

@@ -23,6 +23,8 @@ class Facts:
     iou_threshold: float
     least_face: float
     largest_face: float
+    large_face: float = 0.0
+    large_face_score: float = 0.0
 
 
 class Family(Protocol):

@@ -154,3 +154,32 @@ def test_boxes_are_suppressed_before_they_are_clipped() -> None:
     found = Detections(boxes, np.array([0.9, 0.8], np.float32))
     kept = suppress(found, FACTS, 100, 100)
     assert kept.boxes.tolist() == [[0, 0, 20, 20], [0, 0, 20, 20]]
+
+
+def test_a_score_means_the_same_for_large_faces() -> None:
+    large, small = (0.0, 0.0, 0.25, 0.2), (0.5, 0.5, 0.6, 0.6)
+    backend = letterboxed([(large, 0.3, EYES_AND_MOUTH), (small, 0.3, EYES_AND_MOUTH)])
+    assert backend.facts.detector is not None
+    facts = replace(
+        backend.facts.detector, default_score=0.5, large_face=40.0, large_face_score=0.3
+    )
+    backend.facts = replace(backend.facts, detector=facts)
+    image = np.zeros((512, 640, 3), np.uint8)
+    assert Detector(backend)(image).scores.tolist() == pytest.approx([0.5, 0.3])
+    assert Detector(backend, calibrated=False)(image).scores.tolist() == pytest.approx([0.3, 0.3])
+    assert len(Detector(backend, min_score=0.49)(image)) == 1
+    assert len(Detector(backend, min_score=0.51)(image)) == 0
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.01, 0.99))
+def test_scores_of_large_faces_keep_their_order(low: float, high: float) -> None:
+    tall = (0.0, 0.0, 0.5, 0.4)
+    backend = letterboxed([(tall, low, EYES_AND_MOUTH), (tall, high, EYES_AND_MOUTH)])
+    assert backend.facts.detector is not None
+    facts = replace(
+        backend.facts.detector, iou_threshold=1.0, large_face=40.0, large_face_score=0.3
+    )
+    backend.facts = replace(backend.facts, detector=facts)
+    found = Detector(backend)(np.zeros((512, 640, 3), np.uint8)).scores
+    assert found.max() >= max(low, high) - 1e-6
+    assert (np.diff(found) <= 0).all()
