@@ -24,11 +24,11 @@ WEIGHTS = arrays.arrays(
 def test_weights_are_off_less_than_with_a_range_of_all(weights: np.ndarray) -> None:
     quantised, scales = weights_in_int8(weights)
     assert quantised.dtype == np.int8
-    assert np.abs(quantised.astype(int)).max() <= 127
+    assert np.abs(quantised.astype(int)).max() <= 63
     assert scales.dtype == np.float32
     assert (scales > 0).all()
     rows = weights.reshape(3, -1)
-    steps = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12) / 127
+    steps = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12) / 63
     plain = np.square(np.rint(rows / steps) * steps - rows).sum(axis=1)
     found = np.square(quantised.reshape(3, -1) * scales[:, None] - rows).sum(axis=1)
     assert (found <= plain + 1e-6).all()
@@ -71,3 +71,8 @@ def centre(weights: np.ndarray, samples: np.ndarray, groups: int) -> np.ndarray:
     """Of flat pictures: every place of the kernel sees the same value."""
     kernel = weights.sum(axis=(2, 3))
     return kernel * samples if groups > 1 else kernel @ samples
+
+
+def test_two_products_of_bytes_fit_16_bits() -> None:
+    quantised, _ = weights_in_int8(np.ones((1, 2, 1, 1), np.float32))
+    assert 255 * int(quantised.astype(int).sum()) <= np.iinfo(np.int16).max
