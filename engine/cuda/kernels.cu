@@ -297,14 +297,14 @@ __global__ void letterbox_from_nv12_fp16(NV12_IN, INTO(u16), int across, int dow
     letterbox_pixel(PASS_NV12, PASS_INPUT(u16), across, down);
 }
 
-__global__ void faces_from_bgr_fp32(BGR_IN, const int* squares, int count, float* out, int out_width,
-                                    int out_height, float mean, float scale) {
+__global__ void faces_from_bgr_fp32(BGR_IN, const int* squares, int count, INTO(float), float mean,
+                                    float scale) {
     face_pixel(frame, width, height, pitch, squares, count, out, out_width, out_height, mean,
                scale);
 }
 
-__global__ void faces_from_bgr_fp16(BGR_IN, const int* squares, int count, u16* out, int out_width,
-                                    int out_height, float mean, float scale) {
+__global__ void faces_from_bgr_fp16(BGR_IN, const int* squares, int count, INTO(u16), float mean,
+                                    float scale) {
     face_pixel(frame, width, height, pitch, squares, count, out, out_width, out_height, mean,
                scale);
 }

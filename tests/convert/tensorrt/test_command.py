@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fer_edge.convert.cli import main
+from fer_edge.convert.conversion import Options, write
+from fer_edge.convert.onnx_detectors.conversion import convert_onnx_detector
+from fer_edge.convert.quantisation import quantise
+from fer_edge.convert.quantisation.agreement import DetectionJudge, Difference, Outputs
 from fer_edge.convert.tensorrt.command import prepare
 from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.engine_file import read_engine
@@ -127,6 +134,33 @@ def test_onnx_detectors_become_engines_in_one_step(
         assert (engine.engine.precision, engine.engine.size) == ("fp32", size)
         assert engine.facts.detector is not None
         assert engine.facts.detector.landmarks_output == "landmarks"
+
+
+class Anything(DetectionJudge):
+    """Accepts whatever int8 does to a network: what counts here is that an engine can be built."""
+
+    def __call__(self, found: Sequence[Outputs], expected: Sequence[Outputs]) -> Difference:
+        return Difference({"scores off by": (0.0, 1.0)})
+
+    def findings(self, outputs: Outputs) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(("name", "sm"), [("centerface", "86"), ("yunet_s", "89")])
+def test_onnx_detectors_in_int8_become_engines(
+    shared: Path, tmp_path: Path, name: str, sm: str
+) -> None:
+    source = shared / "models" / f"{name}.onnx"
+    conversion = convert_onnx_detector(source, Options(), lambda text: nullcontext())
+    rng = np.random.default_rng(0)
+    inputs = [rng.uniform(0, 255, (1, 3, 128, 160)).astype(np.float32) for _ in range(3)]
+    facts = replace(conversion.facts, precision="int8")
+    int8 = quantise(conversion.model, inputs, Anything(facts)).model
+    write(replace(conversion, model=int8, facts=facts), tmp_path / "d.onnx")
+    words = [tmp_path / "d.onnx", "--target", "tensorrt-rtx", "--sm", sm, "--size", "160x128"]
+    assert build(words) == 0
+    engine = read_engine(tmp_path / "d.engine").engine
+    assert (engine.precision, engine.size) == ("int8", (160, 128))
 
 
 @pytest.mark.parametrize(
