@@ -113,13 +113,15 @@ def _ratios(report: Report) -> Table:
         for result in report.cases
         for ratio in result.ratios
     ]
-    abouts = {one.name: one.about for result in report.cases for one in result.contestants[1:]}
+    # Not the same in every case: with a detection in every frame nothing is tracked.
+    abouts = dict.fromkeys(
+        f"{one.name}: {one.about}." for result in report.cases for one in result.contestants[1:]
+    )
     return Table(
         "Times as fast as the program of 2019",
         ["case", "over", "full clock", "published clock"],
         rows,
-        "Same frames, same run, laps taking turns; 95 % intervals in brackets. "
-        + " ".join(f"{name}: {about}." for name, about in abouts.items()),
+        "Same frames, same run, laps taking turns; 95 % intervals in brackets. " + " ".join(abouts),
     )
 
 
