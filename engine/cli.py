@@ -141,8 +141,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--min-face",
         default="5%",
         metavar="SIZE",
-        help="how small a face must be found: pixels, or percent of the frame's height; smaller "
-        "takes longer (default: 5%%)",
+        help="how small a face must be found: pixels, or percent of the frame's shorter side; "
+        "smaller takes longer (default: 5%%)",
     )
     how.add_argument(
         "--detect-size",

@@ -11,7 +11,8 @@ from .model import LEAST_SIDE, DetectorFacts, InputFacts
 # A picture that is enlarged by more shows a network nothing new.
 MAX_ENLARGEMENT = 2.0
 MAX_SIDE = 4096
-# Height of the largest face to be found, over the frame's: its chin and brow may be outside.
+# Height of the largest face to be found over the frame's shorter side: its chin and brow may be
+# outside.
 CLOSE_UP = 1.1
 
 
@@ -20,7 +21,8 @@ class FaceSize:
     """A height of faces.
 
     Attributes:
-        value: in pixels of the frame, or in percent of the frame's height.
+        value: in pixels of the frame, or in percent of the frame's shorter side, which is
+            its height but for portrait pictures.
         percent: which of the two.
 
     Raises:
@@ -32,7 +34,7 @@ class FaceSize:
 
     def __post_init__(self) -> None:
         if not 0 < self.value < float("inf") or (self.percent and self.value > 100):
-            raise BadInput(f"face size {self}: give pixels above 0, or up to 100% of the height")
+            raise BadInput(f"face size {self}: give pixels above 0, or a percentage up to 100%")
 
     @classmethod
     def parse(cls, text: str) -> FaceSize:
@@ -49,9 +51,9 @@ class FaceSize:
             raise BadInput(f"face size {text!r}: give it as 24 (pixels) or 5%") from None
         return cls(value, words.endswith("%"))
 
-    def pixels(self, frame_height: int) -> float:
-        """In pixels of a frame of this height."""
-        return self.value * frame_height / 100 if self.percent else self.value
+    def pixels(self, shorter_side: int) -> float:
+        """In pixels of a frame whose shorter side has so many."""
+        return self.value * shorter_side / 100 if self.percent else self.value
 
     def __str__(self) -> str:
         return f"{self.value:g}{'%' if self.percent else ' px'}"
@@ -93,10 +95,11 @@ class InputSizes:
             return (see.of_size(*self.fixed),)
         if not see.step or not facts.least_face:
             return (see,)
-        scale = min(facts.least_face / self.min_face.pixels(height), MAX_ENLARGEMENT)
+        shorter = min(width, height)
+        scale = min(facts.least_face / self.min_face.pixels(shorter), MAX_ENLARGEMENT)
         scales = [scale]
-        if facts.largest_face and CLOSE_UP * height * scale > facts.largest_face:
-            scales.append(facts.largest_face / (CLOSE_UP * height))
+        if facts.largest_face and CLOSE_UP * shorter * scale > facts.largest_face:
+            scales.append(facts.largest_face / (CLOSE_UP * shorter))
         return tuple(see.of_size(*_size(width, height, one, see.step)) for one in scales)
 
 

@@ -25,8 +25,9 @@ def test_by_default_a_frame_of_four_to_three_is_seen_in_320x256(size: tuple[int,
     assert sizes(*size) == [(320, 256)]
 
 
-def test_a_wide_frame_has_a_wide_input() -> None:
+def test_a_wide_frame_has_a_wide_input_and_a_tall_one_a_tall_one() -> None:
     assert sizes(1920, 1080) == [(448, 256)]
+    assert sizes(1080, 1920) == [(256, 448)]
 
 
 @given(st.integers(1, 8000), st.integers(1, 8000), st.floats(0.5, 400))
