@@ -72,6 +72,7 @@ def main() -> None:
         if args.builds:
             print_builds(made)
         else:
+            print_int8(made)
             print_detectors(made["detector"])
             print_expressions(made["expression"], usage(args.fer2013, 1))
 
@@ -129,6 +130,15 @@ def usage(path: Path, number: int) -> Faces:
     with np.load(path) as archive:
         chosen = archive["usage"] == number
         return Faces(archive["pixels"][chosen], archive["emotion"][chosen])
+
+
+def print_int8(made: dict[str, dict[str, tuple[Path, dict[str, Any]]]]) -> None:
+    """How much is in int8, and what the converter found it to cost."""
+    for kind, files in made.items():
+        for _, report in files.values():
+            for name in ("int8", "cost of int8"):
+                if name in report["description"]:
+                    print(f"{kind:11} {name}: {report['description'][name]}")
 
 
 def print_detectors(made: dict[str, tuple[Path, dict[str, Any]]]) -> None:

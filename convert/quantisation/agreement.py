@@ -25,7 +25,7 @@ _SAME_FACE = 0.5
 _SCORE_MOVED, _BOX_MOVED = 0.15, 0.7
 # Allowed on average over the detections: of scores, of 1 - IoU, of a landmark's distance in
 # parts of the box's longer side, and of detections lost, added or moved.
-_SCORE, _OVERLAP, _LANDMARK, _CHANGED = 0.015, 0.03, 0.015, 0.025
+_SCORE, _OVERLAP, _LANDMARK, _CHANGED = 0.01, 0.025, 0.012, 0.02
 # Allowed on average over the faces: of a probability, and of the answer's probability, by the
 # float network's own account: the accuracy that is lost if it is right about itself.
 _PROBABILITY, _ACCURACY = 0.003, 0.003

@@ -26,7 +26,7 @@ from .search import layers_to_keep
 
 # Inputs by which ranges are measured, others by which layers are judged, and of these a few by
 # which layers are ranked.
-MAX_RANGE_INPUTS, MAX_JUDGED_INPUTS, MAX_RANKING_INPUTS = 128, 64, 6
+MAX_RANGE_INPUTS, MAX_JUDGED_INPUTS, MAX_RANKING_INPUTS = 128, 64, 4
 # Of the multiplications, in int8: with less, nothing is gained that the conversions between
 # int8 and float do not take again.
 LEAST_SHARE = 0.3

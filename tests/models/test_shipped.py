@@ -17,6 +17,7 @@ from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weigh
 from fer_edge.engine.detector import Detector
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.model import FER2013_LABELS, ModelFacts, read_facts
+from fer_edge.engine.plans.candidates import Variant, find_variants
 from fer_edge.engine.preprocess import network_input
 from fer_edge.engine.sources.demo import demo_face_box
 from fer_edge.engine.types import Floats
@@ -104,6 +105,33 @@ def test_the_cards_name_the_very_files(name: str) -> None:
     assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() in card
     for word in ("Origin", "Licence", "Training data", "Accuracy", "limits", "SHA-256"):
         assert word in card, word
+
+
+def test_the_default_detector_has_an_int8_file_beside_it() -> None:
+    path, beside = MODELS / "centerface.onnx", MODELS / "centerface.int8.onnx"
+    assert Variant(beside.name, "int8") in find_variants(path, read_facts(path))
+    assert hashlib.sha256(beside.read_bytes()).hexdigest() in path.with_suffix(".md").read_text()
+    assert beside.stat().st_size < 2.2e6
+
+
+@pytest.mark.parametrize("library", ["openvino", "onnxruntime"])
+def test_int8_finds_the_same_faces_whoever_runs_it(shared: Path, library: str) -> None:
+    photos = sorted((shared / "data" / "photos").glob("*.jpg"))
+    seen = 0
+    with (
+        open_backend(MODELS / "centerface.onnx") as half,
+        open_backend(MODELS / "centerface.int8.onnx", library) as small,
+    ):
+        for path in photos:
+            photo = np.asarray(cv2.imread(str(path)), np.uint8)
+            # A face at the edge of being none may be on either side of it.
+            expected, found = Detector(half, 0.6)(photo), Detector(small, 0.45)(photo)
+            overlap = iou_matrix(expected.boxes, found.boxes)
+            assert overlap.max(axis=1).min() >= 0.7, path
+            partner = overlap.argmax(axis=1)
+            np.testing.assert_allclose(found.scores[partner], expected.scores, atol=0.15)
+            seen += len(expected)
+    assert seen > 15
 
 
 def test_the_expression_model_is_the_converted_keras_file() -> None:
