@@ -34,6 +34,11 @@ _KINDS = {
     ),
 }
 
+_FOR_ENGINES = (
+    "size", "sm", "batch", "workspace", "timing_cache", "version_compatible",
+    "hardware_compatible",
+)  # fmt: skip
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of `fer-convert`."""
@@ -190,8 +195,10 @@ def _convert(args: argparse.Namespace) -> int:
     output = args.output or args.input.with_suffix(".engine" if engine else ".onnx")
     if engine and output.suffix == ".onnx":
         raise BadInput(f"{output}: give the engine a name that does not end in .onnx")
-    if args.size and not engine:
-        raise BadInput("--size is for engines: give --target too, or leave it out")
+    idle = [] if engine else [name for name in _FOR_ENGINES if getattr(args, name)]
+    if idle:
+        flag = idle[0].replace("_", "-")
+        raise BadInput(f"--{flag} is for engines: give --target too, or leave it out")
     outputs = _outputs(output, args.size)
     onnx = args.input if kind == "onnx" else output.with_suffix(".onnx")
     _check_names(args, [*outputs.values(), *([] if kind == "onnx" else [onnx])])

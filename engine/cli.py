@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .cores import cores
 from .errors import BadInput, FerError
 
 EPILOG = """\
@@ -235,6 +236,10 @@ def _check(args: argparse.Namespace) -> None:
     outputs = [path for path in (args.save, args.jsonl, args.csv, args.trace) if path]
     if len({path.absolute() for path in outputs}) < len(outputs):
         raise BadInput("two outputs have the same name; give each its own")
+    if args.landmarks and args.blur:
+        raise BadInput("--landmarks draws nothing on blurred faces; leave it or --blur out")
+    if args.threads and args.threads > cores():
+        raise BadInput(f"--threads {args.threads}: there are {cores()} cores for it here")
 
 
 def _print_version() -> int:

@@ -115,7 +115,13 @@ class PipelineConfig:
             return None
         if self.detector in DETECTOR_FILES:
             return shipped_weights(DETECTOR_FILES[str(self.detector)])
-        return Path(self.detector)
+        path = Path(self.detector)
+        if isinstance(self.detector, str) and not path.exists() and not path.suffix:
+            raise InputNotFound(
+                f"no detector {self.detector!r}; there are {', '.join(DETECTORS)}, or the path of "
+                "a file of fer-convert"
+            )
+        return path
 
     @property
     def plan(self) -> PlanOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import ceil
 
@@ -43,13 +44,10 @@ class FaceSize:
         Raises:
             BadInput: anything else.
         """
-        words = text.strip().lower()
-        number = words.removesuffix("%").removesuffix("px")
-        try:
-            value = float(number)
-        except ValueError:
-            raise BadInput(f"face size {text!r}: give it as 24 (pixels) or 5%") from None
-        return cls(value, words.endswith("%"))
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*(px|%)?\s*", text.lower(), re.ASCII)
+        if not found:
+            raise BadInput(f"face size {text!r}: give it as 24 (pixels) or 5%")
+        return cls(float(found[1]), found[2] == "%")
 
     def pixels(self, shorter_side: int) -> float:
         """In pixels of a frame whose shorter side has so many."""
@@ -74,6 +72,26 @@ class InputSizes:
 
     min_face: FaceSize = SMALLEST_FACE
     fixed: tuple[int, int] | None = None
+
+    def check(self, see: InputFacts | None) -> None:
+        """Refuse what changes nothing, or cannot be, for a detector with this input.
+
+        Args:
+            see: the network's input; None for a detector that is no network.
+
+        Raises:
+            BadInput: it is of one size, or `fixed` is no size that it takes.
+        """
+        if see is not None and self.fixed is not None:
+            see.of_size(*self.fixed)
+        idle = "--detect-size" if self.fixed is not None else "--min-face"
+        if see is None and self != InputSizes():
+            raise BadInput(f"{idle} changes nothing for a detector that is no network")
+        if see is not None and not see.step and self.min_face != SMALLEST_FACE:
+            raise BadInput(
+                f"--min-face changes nothing: the detector sees all frames in "
+                f"{see.width}x{see.height}"
+            )
 
     def of(
         self, width: int, height: int, see: InputFacts, facts: DetectorFacts

@@ -264,6 +264,8 @@ def read_facts(path: Path) -> ModelFacts:
         InputNotFound: no file at `path`.
         BadInput: not an ONNX file, or one that fer-convert did not write.
     """
+    if path.is_dir():
+        raise BadInput(f"{path}: is a folder; give the model file itself")
     if not path.is_file():
         raise InputNotFound(f"{path}: no such model file")
     size = path.stat().st_size

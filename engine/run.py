@@ -133,7 +133,7 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         smooth_s=args.smooth,
         min_score=args.min_score,
         min_face=FaceSize.parse(args.min_face),
-        detect_size=parse_size(args.detect_size) if args.detect_size else None,
+        detect_size=parse_size(args.detect_size) if args.detect_size is not None else None,
         delivery=delivery,  # type: ignore[arg-type]
     )
 

@@ -78,6 +78,7 @@ def open_stages(config: PipelineConfig) -> Stages:
         first = second = None
         if config.detector_path is not None:
             first = opened.enter_context(open_model(config.detector_path, config.plan))
+        config.sizes.check(None if first is None else first.facts.input)
         if config.classify:
             second = opened.enter_context(open_model(config.expression_path, config.plan))
         return stages_of(first, second, config, opened)

@@ -238,6 +238,13 @@ def unconverted(path: Path) -> str:
         (lambda d: ["--camera", "97"], "camera 97: not found"),
         (lambda d: ["--detector", f"{d}/missing.onnx"], "missing.onnx: no such model"),
         (lambda d: ["--detector", noise(d / "noise.onnx")], "noise.onnx: not an ONNX file"),
+        (lambda d: ["--detector", "yunet"], "no detector 'yunet'; there are default, lite, ssd"),
+        (lambda d: ["--detector", f"{d}/empty"], "empty: is a folder"),
+        (lambda d: ["--detector", "none", "--min-face", "9"], "--min-face changes nothing"),
+        (lambda d: ["--detector", "haar", "--detect-size", "320x256"], "--detect-size changes"),
+        (lambda d: ["--detect-size", ""], "give it as 320x256"),
+        (lambda d: ["--landmarks", "--blur"], "--landmarks draws nothing on blurred faces"),
+        (lambda d: ["--threads", "9999"], "--threads 9999: there are"),
         (lambda d: ["--detector", unconverted(d / "plain.onnx")], "without fer-edge facts"),
         (
             lambda d: ["--detector", str(write_expression(d / "e.onnx"))],

@@ -71,7 +71,9 @@ def test_sizes_are_read_as_people_write_them() -> None:
     assert parse_size("640x480") == (640, 480)
 
 
-@pytest.mark.parametrize("text", ["", "%", "0", "-3", "101%", "nan", "inf", "big", "3 4"])
+@pytest.mark.parametrize(
+    "text", ["", "%", "0", "-3", "101%", "nan", "inf", "big", "3 4", "5px%", "1_0", "1e3"]
+)
 def test_other_face_sizes_are_refused(text: str) -> None:
     with pytest.raises(BadInput, match="face size"):
         FaceSize.parse(text)
@@ -87,3 +89,20 @@ def test_other_input_sizes_are_refused(text: str) -> None:
 def test_a_size_is_read_as_it_is_written(value: float, percent: bool) -> None:
     size = FaceSize(float(f"{value:g}"), percent)
     assert FaceSize.parse(str(size)) == size
+
+
+def test_options_that_change_nothing_are_refused() -> None:
+    fixed = replace(SEE, step=0)
+    InputSizes().check(None)
+    InputSizes().check(fixed)
+    InputSizes(FaceSize(24)).check(SEE)
+    InputSizes(fixed=(640, 384)).check(SEE)
+    for sizes_, see, words in (
+        (InputSizes(FaceSize(24)), None, "--min-face changes nothing"),
+        (InputSizes(fixed=(320, 256)), None, "--detect-size changes nothing"),
+        (InputSizes(FaceSize(24)), fixed, "sees all frames in 320x256"),
+        (InputSizes(fixed=(650, 384)), SEE, "steps of 32"),
+        (InputSizes(fixed=(640, 384)), fixed, "takes 320x256 only"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            sizes_.check(see)

