@@ -89,7 +89,8 @@ def test_int8_goes_from_keras_to_an_engine(tmp_path: Path) -> None:
 
     video = tmp_path / "v.mp4"
     assert fer_run(["--max-frames", "60", "--save", str(video), "--quiet"]) == 0
-    words = [REPOSITORY / "models" / "expression.keras", "--target", "tensorrt-rtx", "--sm", "86"]
+    source = REPOSITORY / "models" / "expression_64.keras"
+    words = [source, "--target", "tensorrt-rtx", "--sm", "86"]
     words += ["--precision", "int8", "--calibrate", video, "-o", tmp_path / "m.engine"]
     assert build(words) == 0
     assert read_engine(tmp_path / "m.engine").engine.precision == "int8"
