@@ -18,10 +18,10 @@ from fer_edge.engine.detector import Detector
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.model import FER2013_LABELS, HEADS, ModelFacts, read_facts
 from fer_edge.engine.plans.candidates import Variant, find_variants
+from fer_edge.engine.preprocess import network_input
 from fer_edge.engine.sources.demo import demo_face_box
 from fer_edge.engine.types import Floats
 from fer_edge.models.data import load_dataset
-from fer_edge.models.evaluation.predictors import open_predictor
 
 from ..conftest import REPOSITORY
 
@@ -148,10 +148,20 @@ def test_the_detector_was_made_of_the_shared_graph(shared: Path) -> None:
 def test_the_card_tells_the_true_figures_on_public_test(shared: Path) -> None:
     data = load_dataset(shared / "data" / "fer2013_original_train_public.npz")
     public = data.splits["PublicTest"]
-    answers = {}
-    for head in HEADS:
-        with open_predictor(shipped_weights(EXPRESSION_FILE), "onnxruntime", head=head) as model:
-            answers[head] = model(public.images).argmax(axis=1)
+    with open_backend(shipped_weights(EXPRESSION_FILE), "onnxruntime") as backend:
+        see, expression = backend.facts.input, backend.facts.expression
+        faces = [
+            network_input(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), see) for image in public.images
+        ]
+        runs = [
+            backend.infer({see.name: np.concatenate(faces[at : at + 64])})
+            for at in range(0, len(faces), 64)
+        ]
+    assert expression is not None
+    answers = {
+        head: np.concatenate([run[expression.output_of(head, "")] for run in runs]).argmax(axis=1)
+        for head in HEADS
+    }
     card = (MODELS / "expression.md").read_text()
     truths = {"votes": public.majorities, "label": public.labels}
     rows = {"votes": "FER\\+'s ten taggers", "label": "FER2013's label, by its head"}
