@@ -150,7 +150,7 @@ def test_what_is_left_out_keeps_its_default() -> None:
         ('{"initial_weights": 3}', "initial_weights is 3"),
         ('{"network": []}', "network is"),
         ('{"augmentation": 3}', "augmentation must be an object"),
-        ('{"augmentation": {"blur": 1}}', "unknown blur"),
+        ('{"augmentation": {"fog": 1}}', "unknown fog"),
         ('{"augmentation": {"shift": 9}}', "shift 9 is outside"),
         ('{"learning_rate": 1}', "unknown learning_rate; known are .*peak_learning_rate"),
         ('{"average_decay": 1.0}', "below 1"),

@@ -67,7 +67,7 @@ class _Plain(Backend):
     """A backend that prepares frames as every other does."""
 
     def __init__(self, backend: Backend) -> None:
-        self.facts, self.precision, self._backend = backend.facts, backend.precision, backend
+        self.facts, self._backend = backend.facts, backend
 
     @classmethod
     def open(cls, path: Path, facts: ModelFacts) -> Backend:
