@@ -77,8 +77,8 @@ def test_a_receiver_that_does_not_answer_makes_nobody_wait(
         with caplog.at_level(logging.WARNING, "fer_edge"):
             for _ in range(1000):
                 actions.submit(firing(post=address, log=False), "demo")
-        # All but those that may wait, and the few in hand, were given up, the oldest first.
-        assert actions.failures >= 1000 - 300
+        # All but those that may wait were given up, the oldest first.
+        assert actions.failures >= 1000 - 258
     assert "secret" not in caplog.text
 
 
