@@ -535,15 +535,24 @@ class Report:
     schema: int = SCHEMA
 
 
+def write_json(values: dict[str, Any], path: Path) -> None:
+    """Store one JSON object.
+
+    Raises:
+        OutputNotWritable: it cannot be written.
+    """
+    pending = PendingFile(path)
+    pending.path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    pending.commit()
+
+
 def write_report(report: Report, path: Path) -> None:
     """Store a report as JSON.
 
     Raises:
         OutputNotWritable: it cannot be written.
     """
-    pending = PendingFile(path)
-    pending.path.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
-    pending.commit()
+    write_json(asdict(report), path)
 
 
 def read_report(path: Path) -> Report:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from fer_edge.engine.outputs import PendingFile
-
 from ..intervals import Interval
-from ..records import Machine
+from ..records import Machine, write_json
 
 ACCURACY_SCHEMA = 1
 
@@ -119,6 +116,4 @@ def write_accuracy(report: AccuracyReport, path: Path) -> None:
     Raises:
         OutputNotWritable: it cannot be written.
     """
-    pending = PendingFile(path)
-    pending.path.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
-    pending.commit()
+    write_json(asdict(report), path)
