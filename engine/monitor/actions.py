@@ -40,6 +40,8 @@ class Actions:
             except ImportError as missing:
                 raise BackendUnavailable(MQTT_MISSING) from missing
         self.failures = 0
+        # Both who submits and who delivers count.
+        self._counting = threading.Lock()
         self._queue: queue.Queue[tuple[Firing, str] | None] = queue.Queue(QUEUE)
         self._brokers: dict[tuple[str | None, int], Any] = {}
         self._thread = threading.Thread(target=self._run, name="actions", daemon=True)
@@ -51,7 +53,11 @@ class Actions:
             log.warning("rule %s: %s", firing.rule.name, _text(firing))
         if firing.rule.action.post is None and firing.rule.action.mqtt is None:
             return
-        self.failures += put_newest(self._queue, (firing, source_name))
+        self._failed(put_newest(self._queue, (firing, source_name)))
+
+    def _failed(self, count: int) -> None:
+        with self._counting:
+            self.failures += count
 
     def _run(self) -> None:
         while (entry := self._queue.get()) is not None:
@@ -64,7 +70,7 @@ class Actions:
                 try:
                     deliver(address, body)
                 except Exception as error:  # receivers fail in many ways; the next may work
-                    self.failures += 1
+                    self._failed(1)
                     log.warning("rule %s: %s not reached (%s)", firing.rule.name,
                                 redacted(address), redacted(str(error)))  # fmt: skip
 
