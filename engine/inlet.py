@@ -112,7 +112,8 @@ class Inlet:
         with self._arrived:
             self._unpaused.set()
             if self.state == "paused":
-                self._become("running" if self.info else "opening")
+                waits = "running" if self.info else "opening"
+                self._become("failed" if self.message else waits)  # type: ignore[arg-type]
 
     def stop(self) -> None:
         """Read no more. Returns at once; a camera may take a moment to be let go."""
@@ -168,6 +169,7 @@ class Inlet:
     def _opened(self, info: SourceInfo) -> None:
         with self._arrived:
             self.info, self.message = info, ""
+            # A source that lost its connection in a pause stays paused.
             if self.state in ("opening", "failed"):
                 self._become("running")
 
@@ -219,7 +221,8 @@ class Inlet:
             if self._stopped.is_set():
                 return True
             self.message = message
-            self._become("failed")
+            if self.state != "paused" or not is_live(self.uri):
+                self._become("failed")
         return False
 
     def _become(self, state: State) -> None:

@@ -18,11 +18,9 @@ from fer_edge.engine.config import (
 from fer_edge.engine.cuda.gpu import present_gpu
 from fer_edge.engine.errors import FerError
 from fer_edge.engine.pipeline import Pipeline
-from fer_edge.engine.scheduler import Schedule
 from fer_edge.engine.sources import open_source
 from fer_edge.engine.sources.base import LosslessFeed, Reader, SourceInfo
 from fer_edge.engine.stages import stages_of
-from fer_edge.engine.tracking import open_tracker
 from fer_edge.engine.types import Frame
 
 from . import Skipped
@@ -85,12 +83,11 @@ def _measure(
     with ExitStack() as opened:
         first = _model(name, detector, options, opened)
         second = _model(name, EXPRESSION_FILE, options, opened) if classify else None
-        stages = stages_of(first, second, PipelineConfig(), ExitStack())
+        config = PipelineConfig(detect_every=EVERY)
+        stages = stages_of(first, second, config, ExitStack())
         opened.callback(stages.close)
-        pipeline = Pipeline(
-            stages.feeding(LosslessFeed(Held(frames))), stages.detector,
-            open_tracker("kcf", followers=stages.followers), Schedule(EVERY), stages.classifier,
-        )  # fmt: skip
+        feed = stages.feeding(LosslessFeed(Held(frames)))
+        pipeline = Pipeline.from_stages(feed, stages, config)
         opened.enter_context(pipeline)
         results = iter(pipeline)
         for _ in range(WARM):

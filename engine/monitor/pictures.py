@@ -98,6 +98,8 @@ class Pictures:
         self._encoded: dict[int, Picture] = {}
         self._encoded_at_s: dict[int, float] = {}
         self._waiting: list[_Waiting] = []
+        # Numbers of sources are never used twice.
+        self._gone: set[int] = set()
         self._number = 0
         self._changed = threading.Condition()
         self._closed = False
@@ -107,16 +109,20 @@ class Pictures:
     def offer(self, result: StreamResult) -> None:
         """Take the newest frame of a source."""
         with self._changed:
+            if result.source in self._gone:
+                return
             self._number += 1
             self._newest[result.source] = (self._number, result)
             if self._waiting:
                 self._changed.notify()
 
     def forget(self, source: int) -> None:
-        """Drop the frames of a source that was removed."""
+        """Drop the frames of a source that was removed, also those that are yet to come."""
         with self._changed:
+            self._gone.add(source)
             self._newest.pop(source, None)
             self._encoded.pop(source, None)
+            self._encoded_at_s.pop(source, None)
 
     async def next(self, source: int, after: int = 0) -> Picture:
         """The newest picture of a source, newer than number `after`; waits for one."""
@@ -151,8 +157,9 @@ class Pictures:
             for source, number, result in served:
                 picture = self._picture(number, result)
                 with self._changed:
-                    self._encoded[source] = picture
-                    self._encoded_at_s[source] = monotonic()
+                    if source not in self._gone:
+                        self._encoded[source] = picture
+                        self._encoded_at_s[source] = monotonic()
 
     def _due(self) -> list[tuple[int, int, StreamResult]]:
         """Hand out what is encoded already; return the frames to encode."""

@@ -13,6 +13,8 @@ from fer_edge.engine.backends import FakeBackend
 from fer_edge.engine.background import BackgroundDetector
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.detector import Detector
+from fer_edge.engine.expressions import Expressions
+from fer_edge.engine.lane import Lane
 from fer_edge.engine.model import (
     FER2013_LABELS,
     DetectorFacts,
@@ -124,16 +126,15 @@ def scripted_pipeline(
     feed = source if isinstance(source, Feed) else open_source(source)
     backend, expression = fake_detector(script, landmarks), expression or fake_expression()
     detector = Detector(backend)
-    pipeline = Pipeline(
-        feed,
+    lane = Lane(
         detector,
         open_tracker(tracker),
         Schedule(detect_every),
-        ExpressionClassifier(expression) if classify else None,
-        (backend, expression),
-        ExpressionSmoother(smooth_s),
+        Expressions(FER2013_LABELS, ExpressionSmoother(smooth_s), classify_every),
         BackgroundDetector(detector, executor) if executor else None,
-        classify_every,
+        feed.info.stills,
     )
+    classifier = ExpressionClassifier(expression) if classify else None
+    pipeline = Pipeline(feed, lane, classifier, (backend, expression))
     with pipeline:
         yield pipeline, backend

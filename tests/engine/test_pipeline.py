@@ -291,19 +291,6 @@ def test_expressions_are_smoothed_and_stay_available_as_they_were() -> None:
     assert all(sum(face.probabilities.values()) == pytest.approx(1, abs=1e-5) for face in faces)
 
 
-def test_stills_are_not_smoothed_and_not_detected_beside_the_loop(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((96, 128, 3), np.uint8))
-    with Pipeline.open(str(tmp_path), background=True) as pipeline:
-        assert pipeline._worker is None
-        assert pipeline._expressions._smoother is None
-
-
-@pytest.mark.parametrize("delivery", ["realtime", "lossless"])
-def test_live_sources_are_detected_in_beside_the_loop(delivery: str) -> None:
-    with Pipeline.open("demo", delivery=delivery) as pipeline:
-        assert (pipeline._worker is not None) == (delivery == "realtime")
-
-
 def test_closing_the_pipeline_closes_all_it_was_given() -> None:
     reader = Still(3)
     with scripted_pipeline(lambda _: [FACE], LosslessFeed(reader)) as (pipeline, backend):

@@ -19,9 +19,16 @@ from fer_edge.engine.errors import BadInput, InputNotFound, SourceFailed
 from fer_edge.engine.sources import Reader, open_reader
 from fer_edge.engine.sources.base import SourceInfo
 from fer_edge.engine.streams import MAX_SOURCES, StreamResult, Streams
-from fer_edge.engine.types import Boxes, Floats, Frame, Image
+from fer_edge.engine.types import Boxes, Detections, Floats, Frame, Image
 
-from .scripted import Found, detector_facts, fake_detector, fake_expression, marks_in
+from .scripted import (
+    Found,
+    detector_facts,
+    expression_facts,
+    fake_detector,
+    fake_expression,
+    marks_in,
+)
 
 FACE: Found = [((0.2, 0.2, 0.6, 0.5), 0.9)]
 TWO: Found = [*FACE, ((0.6, 0.7, 0.9, 0.9), 0.4)]
@@ -171,7 +178,7 @@ def test_a_source_that_the_networks_fail_on_leaves_the_others_alone() -> None:
         "bright": [Numbered("bright", 100, level=256)],
     }
     with streams_of(readers) as streams:
-        streams._detector._detector = Detector(FakeBackend(find, detector_facts()))
+        streams._shared.detector._detector = Detector(FakeBackend(find, detector_facts()))
         for name in readers:
             streams.add(name)
         counts = Counter(result.source for result in streams)
@@ -330,3 +337,93 @@ def test_landmarks_stay_with_their_boxes_whatever_is_left_out(least: float, face
             assert len(tracks) == faces
             for track in tracks:
                 np.testing.assert_allclose(track.landmarks, marks_in(track.box), atol=1e-3)
+
+
+def test_a_source_stopped_and_started_while_its_frame_is_in_hand_goes_on() -> None:
+    readers: dict[str, list[Reader]] = {
+        "a": [Numbered("a", 10**6), Numbered("a", 7)],
+        "b": [Numbered("b", 40)],
+    }
+    with streams_of(readers) as streams:
+        detector = streams._shared.detector._detector
+        first = streams.add("a")
+        calls: list[Image] = []
+
+        def find(image: Image) -> Detections:
+            calls.append(image)
+            if len(calls) == 3:
+                # What the threads of an API may do at any time.
+                streams.halt(first)
+                streams.start(first)
+            return detector(image)
+
+        streams._shared.detector._detector = find
+        streams.add("b")
+        seen = Counter((result.source, result.run) for result in streams)
+        states = [status.state for status in streams.sources]
+    assert states == ["ended", "ended"]
+    assert (seen[1, 1], seen[2, 0]) == (7, 40)
+
+
+def test_a_source_that_the_classifier_fails_on_leaves_the_others_alone() -> None:
+    def answer(_: int, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if inputs["face"].max() > 100:
+            raise ValueError("too bright")
+        return fake_expression().infer(inputs)
+
+    readers: dict[str, list[Reader]] = {
+        "dark": [Numbered("dark", 50)],
+        "bright": [Numbered("bright", 50, level=256)],
+    }
+    with streams_of(readers) as streams:
+        streams._classifier = ExpressionClassifier(FakeBackend(answer, expression_facts()))
+        for name in readers:
+            streams.add(name)
+        counts = Counter(result.source for result in streams)
+        dark, bright = streams.sources
+    assert counts == {1: 50}
+    assert (dark.state, bright.state) == ("ended", "failed")
+    assert bright.message == "its frames cannot be processed (too bright)"
+
+
+def test_a_source_that_loses_its_connection_in_a_pause_stays_paused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fer_edge.engine.inlet.FIRST_RETRY_S", 0.01)
+    lost = threading.Event()
+
+    class Losing(Numbered):
+        def read(self) -> Frame | None:
+            if lost.is_set():
+                raise SourceFailed("7: lost")
+            return super().read()
+
+    again = Numbered("7", 4, live=True)
+    readers: dict[str, list[Reader]] = {"camera:7": [Losing("7", 10**6, live=True), again]}
+    reopened = threading.Event()
+    opening = again.read
+
+    def read() -> Frame | None:
+        reopened.set()
+        return opening()
+
+    again.read = read  # type: ignore[method-assign]
+    with streams_of(readers, "realtime") as streams:
+        source = streams.add("camera:7")
+        next(iter(streams))
+        streams.pause(source)
+        lost.set()
+        assert reopened.wait(timeout=60)
+        assert streams.sources[0].state in ("paused", "ended")
+        assert streams.sources[0].processed == 1
+
+
+def test_equal_settings_change_nothing() -> None:
+    readers: dict[str, list[Reader]] = {"a": [Numbered("a", 40)]}
+    with streams_of(readers) as streams:
+        streams.add("a")
+        detected = []
+        for result in streams:
+            detected.append(result.detect_s is not None)
+            streams.configure(replace(streams.config))
+    assert detected == [index % 5 == 0 for index in range(40)]

@@ -57,6 +57,18 @@ def test_nothing_is_encoded_while_nobody_looks(encodings: list[int]) -> None:
     assert encodings == []
 
 
+def test_a_removed_source_has_no_picture_whatever_comes_late() -> None:
+    pictures = Pictures(default_levels(), View)
+    pictures.offer(result(0))
+    assert pictures.snapshot(1) is not None
+    pictures.forget(1)
+    pictures.offer(result(1))
+    pictures.offer(result(2, source=2))
+    pictures.close()
+    assert pictures.snapshot(1) is None
+    assert pictures.snapshot(2) is not None
+
+
 def test_eight_viewers_share_one_encoding_of_the_newest_frame(encodings: list[int]) -> None:
     async def look() -> list[int]:
         pictures = Pictures(default_levels(), View)
