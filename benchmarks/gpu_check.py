@@ -47,6 +47,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 LIMIT_S = 450.0
 NOTHING_CHECKED = 3
+NO_GPU = "no NVIDIA GPU or driver here"
 
 
 def main() -> int:
@@ -97,11 +98,13 @@ def run_all(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     report: dict[str, Any] = {"schema": 1, "machine": about["facts"], "wheels": wheels}
     report["checks"] = [about] if about["status"] == "failed" else []
     show_machine(report)
+    known = about["status"] == "passed"
+    missing = NO_GPU if known and about["facts"]["gpu"] is None else None
     for check in CHECKS:
         if check.name not in wanted:
             continue
         left = args.limit - (time.perf_counter() - started)
-        result = run_apart(check, args, min(check.limit_s, left))
+        result = run_apart(check, args, min(check.limit_s, left), missing)
         report["checks"].append(result)
         show(result)
     proofs = {check.name for check in CHECKS if not check.measures}
@@ -116,11 +119,15 @@ def run_all(args: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     return conclude(report)
 
 
-def run_apart(check: Any, args: argparse.Namespace, limit_s: float) -> dict[str, Any]:
-    """One check in a process of its own, and what became of it."""
+def run_apart(
+    check: Any, args: argparse.Namespace, limit_s: float, missing: str | None = None
+) -> dict[str, Any]:
+    """One check in a process of its own, and what became of it; `missing` is why it cannot be."""
     result = {"name": check.name, "purpose": check.purpose, "status": "skipped", "facts": {}}
-    if limit_s <= 1:
-        return {**result, "reason": "no time was left", "seconds": 0.0}
+    if missing is None and limit_s <= 1:
+        missing = "no time was left"
+    if missing is not None:
+        return {**result, "reason": missing, "seconds": 0.0}
     started = time.perf_counter()
     words = [sys.executable, __file__, "--run", check.name, "--work", str(args.work)]
     words += ["--photos", str(args.photos)] if args.photos else []
@@ -242,7 +249,7 @@ def show_machine(report: dict[str, Any]) -> None:
     if about.get("gpu"):
         print(f"{about['gpu']}, SM {about['capability']}, driver {about['driver']}")
     else:
-        print("no NVIDIA GPU or driver here")
+        print(NO_GPU)
     for name, state in report["wheels"].items():
         print(f"  {name}: {state}")
 
