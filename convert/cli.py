@@ -125,6 +125,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="S",
         help="side of the square crop over the longer side of the face box (1.1)",
     )
+    faces.add_argument(
+        "--min-confidence",
+        type=float,
+        metavar="P",
+        help="probability from which on an expression is told, 0-1 (default: what fer-train wrote "
+        "into the file, or 0)",
+    )
     _add_engine_options(parser.add_argument_group("engines"))
     return parser
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from fer_edge.engine.certainty import Certainty
 from fer_edge.engine.errors import BadInput, OutputNotWritable
 from fer_edge.engine.model import METADATA_KEY, ModelFacts
 
@@ -34,6 +35,8 @@ class Options:
             for what the model itself says, or else (-1, 1).
         input_size: (height, width) for models that leave it open.
         crop_scale: see `ExpressionFacts`.
+        min_confidence: of an expression that is told; None for what the model itself says, or
+            else 0.
 
     Raises:
         BadInput: a value outside its range.
@@ -48,6 +51,7 @@ class Options:
     input_range: tuple[float, float] | None = None
     input_size: tuple[int, int] | None = None
     crop_scale: float = 1.1
+    min_confidence: float | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -66,6 +70,13 @@ class Options:
             raise BadInput(f"input size {self.input_size[0]}x{self.input_size[1]}: take 1 to 4096")
         if not 0.5 <= self.crop_scale <= 4:
             raise BadInput(f"crop scale {self.crop_scale:g} is outside 0.5-4")
+        self.surer(Certainty())
+
+    def surer(self, certainty: Certainty) -> Certainty:
+        """What a model says of its certainty, with the confidence that was asked for."""
+        if self.min_confidence is None:
+            return certainty
+        return replace(certainty, least_confidence=self.min_confidence)
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ def options_from(args: argparse.Namespace) -> Options:
         input_range=_pair(args.input_range, ",", float, "--input-range=-1,1"),
         input_size=_pair(args.input_size, "x", int, "--input-size 48x48"),
         crop_scale=args.crop_scale,
+        min_confidence=args.min_confidence,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,7 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
             PROBABILITIES,
             options.crop_scale,
             LABEL_PROBABILITIES if len(network.output_names) > 1 else None,
+            **asdict(options.surer(file.certainty)),
         ),
     )
     return Conversion(

@@ -8,13 +8,14 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from fer_edge.engine.certainty import Certainty
 from fer_edge.engine.errors import BackendUnavailable, BadInput, UnsafeModel
 
 from .inspect import HDF5_SIGNATURE, MAX_INPUT_BYTES
@@ -24,8 +25,8 @@ from .tensorflow import INSTALL, import_tensorflow
 Floats = npt.NDArray[np.float32]
 MAX_CONFIG_BYTES = 64 << 20
 # What fer-train puts into a .keras archive beside Keras' own members.
-LABELS_MEMBER = "fer_edge.json"
-MAX_LABELS_BYTES = 1 << 20
+FACTS_MEMBER = "fer_edge.json"
+MAX_FACTS_BYTES = 1 << 20
 # Outputs of a network that fer-train gave a second head.
 PROBABILITIES, LABEL_PROBABILITIES = "probabilities", "label_probabilities"
 
@@ -39,12 +40,14 @@ class KerasFile:
         version: of the Keras that wrote it, as `2.2.4`.
         suffix: of the container that was checked, by which Keras chooses its reader.
         labels: names of the classes, where fer-train wrote the file.
+        certainty: what a face has to be like for its answer to be told, where fer-train said it.
     """
 
     config: dict[str, Any]
     version: str
     suffix: Literal[".h5", ".keras"]
     labels: tuple[str, ...] | None = None
+    certainty: Certainty = field(default_factory=Certainty)
 
     @property
     def legacy(self) -> bool:
@@ -95,16 +98,17 @@ def read_keras_file(path: Path) -> KerasFile:
     """
     with path.open("rb") as opened:
         hdf5 = opened.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE
-    text, version, labels = (*_read_hdf5(path), None) if hdf5 else _read_archive(path)
+    text, version, own = (*_read_hdf5(path), {}) if hdf5 else _read_archive(path)
     try:
         config = json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise BadInput(f"{path}: its model configuration is no JSON") from error
     check_keras_config(config, path)
-    return KerasFile(config, version, ".h5" if hdf5 else ".keras", labels)
+    labels, certainty = _labels(own, path), _certainty(own, path)
+    return KerasFile(config, version, ".h5" if hdf5 else ".keras", labels, certainty)
 
 
-def _read_archive(path: Path) -> tuple[str, str, tuple[str, ...] | None]:
+def _read_archive(path: Path) -> tuple[str, str, dict[str, Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAX_INPUT_BYTES:
@@ -115,7 +119,7 @@ def _read_archive(path: Path) -> tuple[str, str, tuple[str, ...] | None]:
             metadata = json.loads(archive.read("metadata.json"))
             with _open_hdf5(io.BytesIO(archive.read("model.weights.h5"))) as weights:
                 _check_datasets(weights, path)
-            return config, str(metadata["keras_version"]), _labels(archive, path)
+            return config, str(metadata["keras_version"]), _own_facts(archive, path)
     except (BadInput, BackendUnavailable):
         raise
     # zipfile and zlib raise errors of many kinds on damaged archives.
@@ -123,16 +127,32 @@ def _read_archive(path: Path) -> tuple[str, str, tuple[str, ...] | None]:
         raise BadInput(f"{path}: a zip file, but not a .keras model, or cut off") from error
 
 
-def _labels(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...] | None:
-    """The names of the classes that fer-train wrote, if it wrote the file."""
-    if LABELS_MEMBER not in archive.namelist():
-        return None
-    if archive.getinfo(LABELS_MEMBER).file_size > MAX_LABELS_BYTES:
+def _own_facts(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
+    """What fer-train added, if it wrote the file."""
+    if FACTS_MEMBER not in archive.namelist():
+        return {}
+    if archive.getinfo(FACTS_MEMBER).file_size > MAX_FACTS_BYTES:
         raise BadInput(f"{path}: its labels are larger than 1 MiB; refused")
-    labels = json.loads(archive.read(LABELS_MEMBER))["labels"]
+    facts = json.loads(archive.read(FACTS_MEMBER))
+    if not isinstance(facts, dict):
+        raise BadInput(f"{path}: its {FACTS_MEMBER} is no JSON object")
+    return facts
+
+
+def _labels(own: dict[str, Any], path: Path) -> tuple[str, ...] | None:
+    labels = own.get("labels")
+    if labels is None:
+        return None
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise BadInput(f"{path}: its labels are no list of names")
     return tuple(labels)
+
+
+def _certainty(own: dict[str, Any], path: Path) -> Certainty:
+    try:
+        return Certainty(**{name: float(value) for name, value in own.get("certainty", {}).items()})
+    except (BadInput, AttributeError, TypeError, ValueError) as error:
+        raise BadInput(f"{path}: what it says of its certainty is of no use ({error})") from error
 
 
 def _read_hdf5(path: Path) -> tuple[str, str]:

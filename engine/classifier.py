@@ -21,6 +21,9 @@ class ExpressionClassifier:
         backend: an open model of kind `expression`.
         head: whose answers count, a name of `model.HEADS`.
 
+    Attributes:
+        facts: of the model.
+
     Raises:
         BadInput: the model is no expression model, or lacks that head.
     """
@@ -31,8 +34,8 @@ class ExpressionClassifier:
                 f"{backend.facts.source_name}: a {backend.facts.kind} model, no expression model"
             )
         self._backend = backend
-        self._facts: ExpressionFacts = backend.facts.expression
-        self._output = self._facts.output_of(head, backend.facts.source_name)
+        self.facts: ExpressionFacts = backend.facts.expression
+        self._output = self.facts.output_of(head, backend.facts.source_name)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -65,7 +68,7 @@ class ExpressionClassifier:
         seen = [(image, boxes) for image, boxes in views if len(boxes)]
         if len(seen) < 2:
             return [self(image, boxes) for image, boxes in views]
-        facts, scale = self._backend.facts.input, self._facts.crop_scale
+        facts, scale = self._backend.facts.input, self.facts.crop_scale
         with span("crop"):
             cut = [face_inputs(image, boxes, facts, scale) for image, boxes in seen]
             faces = np.concatenate(cut)

@@ -136,6 +136,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="time constant of the expressions in seconds, 0 for none (default: 0.3)",
     )
     how.add_argument(
+        "--min-confidence",
+        type=float,
+        metavar="P",
+        help="probability from which on an expression is told, 0-1; below it the face is unsure "
+        "(default: the model's own)",
+    )
+    how.add_argument(
         "--min-score", type=float, metavar="S", help="of a face, 0-1 (default: the detector's own)"
     )
     how.add_argument(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from .certainty import Certainty
 from .errors import BadInput, InputNotFound
 from .expressions import Expressions
 from .input_size import SMALLEST_FACE, FaceSize, InputSizes
@@ -56,6 +57,8 @@ class PipelineConfig:
         max_age_s: how long a face that is out of view keeps its id, in seconds.
         smooth_s: time constant of the expressions' smoothing in seconds; 0 for none. Stills
             are never smoothed.
+        min_confidence: least probability of an expression that is told, 0-1; None for what the
+            model's file says.
         min_score: least score of a detected face, 0-1; None for what the detector's file says.
         min_face: how small a face has to be found; the size of a detector's input follows from
             it, where the file leaves that open.
@@ -81,6 +84,7 @@ class PipelineConfig:
     tracker: str = "kcf"
     max_age_s: float = MAX_AGE_S
     smooth_s: float = 0.3
+    min_confidence: float | None = None
     min_score: float | None = None
     min_face: FaceSize = SMALLEST_FACE
     detect_size: tuple[int, int] | None = None
@@ -89,7 +93,8 @@ class PipelineConfig:
     def __post_init__(self) -> None:
         Schedule(self.detect_every)
         _ = self.plan
-        Expressions((), ExpressionSmoother(self.smooth_s), self.classify_every)
+        certainty = Certainty(self.min_confidence or 0.0)
+        Expressions((), ExpressionSmoother(self.smooth_s), self.classify_every, certainty)
         if not self.max_age_s >= 0:
             raise BadInput(f"maximum age {self.max_age_s:g} s: give 0 or more seconds")
         if self.min_score is not None and not 0 <= self.min_score <= 1:

@@ -55,7 +55,9 @@ def hide(picture: Image, box: tuple[float, float, float, float]) -> None:
 
 
 def caption(face: Face) -> str:
-    """The text beside a face: its id, and its expression with the probability."""
+    """The text beside a face: its id, and its expression with the probability, or `unsure`."""
+    if face.unsure is not None:
+        return f"{face.track.id} unsure"
     name = face.expression
     if name is None:
         return f"{face.track.id}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .certainty import Certainty
 from .errors import BadInput
 from .smoothing import ExpressionSmoother
 from .tracing import span
@@ -26,19 +27,25 @@ class Expressions:
         labels: in the model's order.
         smoother: smooths answers over time; None leaves them as they are.
         every: frames from one turn of a face to the next.
+        certainty: what a face has to be like for its expression to be told; None tells all.
 
     Raises:
         BadInput: `every` is below 1.
     """
 
     def __init__(
-        self, labels: Sequence[str], smoother: ExpressionSmoother | None = None, every: int = 1
+        self,
+        labels: Sequence[str],
+        smoother: ExpressionSmoother | None = None,
+        every: int = 1,
+        certainty: Certainty | None = None,
     ) -> None:
         if every < 1:
             raise BadInput(f"classification every {every} frames: give 1 or more")
         self._labels = labels
         self._smoother = smoother
         self._every = every
+        self._certainty = certainty or Certainty()
         self._frame = 0
         # Of the faces in the last frame: one that comes back is classified at once.
         self._answers: dict[int, _Answer] = {}
@@ -74,7 +81,11 @@ class Expressions:
         }
         known = self._answers | fresh
         self._answers = {track.id: known[track.id] for track in tracks}
-        return tuple(Face(track, *self._answers[track.id]) for track in tracks)
+        return tuple(self._face(track, *self._answers[track.id]) for track in tracks)
+
+    def _face(self, track: Track, smooth: dict[str, float], alone: dict[str, float]) -> Face:
+        unsure = self._certainty.doubt(track, max(smooth.values())) if smooth else None
+        return Face(track, smooth, alone, unsure)
 
     def _named(self, row: Floats) -> dict[str, float]:
         return dict(zip(self._labels, row.tolist(), strict=True))

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .background import BackgroundDetector
+from .certainty import Certainty
+from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .cuts import CutDetector
 from .detector import FindFaces
@@ -167,7 +169,7 @@ def open_lane(
     config: PipelineConfig,
     detector: FindFaces,
     tracker: FaceTracker,
-    labels: Sequence[str],
+    classifier: ExpressionClassifier | None,
     stills: bool,
     live: bool,
     detects_anywhere: bool = True,
@@ -178,19 +180,28 @@ def open_lane(
         config: the options.
         detector: finds faces in a frame.
         tracker: keeps them between detections; it may have served an earlier lane.
-        labels: of the expressions, in the model's order.
+        classifier: names the expressions of its faces; None leaves them out.
         stills: see `Lane`.
         live: whether frames are lost that wait; detection then runs beside the loop, unless
             `config` says otherwise.
         detects_anywhere: see `Stages`.
     """
     beside = live if config.background is None else config.background
-    smoother = None if stills else ExpressionSmoother(config.smooth_s)
     return Lane(
         detector,
         tracker,
         Schedule(config.detect_every),
-        Expressions(labels, smoother, config.classify_every),
+        _expressions(config, classifier, stills),
         BackgroundDetector(detector) if beside and detects_anywhere and not stills else None,
         stills,
     )
+
+
+def _expressions(
+    config: PipelineConfig, classifier: ExpressionClassifier | None, stills: bool
+) -> Expressions:
+    smoother = None if stills else ExpressionSmoother(config.smooth_s)
+    if classifier is None:
+        return Expressions((), smoother, config.classify_every)
+    certainty = Certainty.of(classifier.facts, config.min_confidence)
+    return Expressions(classifier.labels, smoother, config.classify_every, certainty)

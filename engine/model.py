@@ -149,11 +149,22 @@ class ExpressionFacts:
         label_output: name of float32 `(n, classes)` of a second head, which names the label
             that a data set's author gave where the first says what people call the face; None
             without. It is used where it is asked for only, and engines leave it out.
+        least_confidence: below it an answer is not told, 0-1; see `certainty.Certainty`.
+        least_face: longer side in pixels of the smallest face that the model can read.
+        most_yaw, most_pitch: how far a head may be turned, in degrees; 90 where it is not known.
     """
 
     probabilities_output: str
     crop_scale: float
     label_output: str | None = None
+    least_confidence: float = 0.0
+    least_face: float = 0.0
+    most_yaw: float = 90.0
+    most_pitch: float = 90.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least_confidence <= 1:
+            raise BadInput(f"least confidence {self.least_confidence:g} is outside 0-1")
 
     def output_of(self, head: str, name: str) -> str:
         """The output of a head: `votes`, or `label` where there is one.

@@ -95,7 +95,7 @@ class Pipeline:
             config,
             stages.detector,
             tracker,
-            stages.labels,
+            stages.classifier,
             feed.info.stills,
             isinstance(feed, LiveFeed),
             stages.detects_anywhere,

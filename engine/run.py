@@ -131,6 +131,7 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         tracker=args.tracker,
         max_age_s=args.max_age,
         smooth_s=args.smooth,
+        min_confidence=args.min_confidence,
         min_score=args.min_score,
         min_face=FaceSize.parse(args.min_face),
         detect_size=parse_size(args.detect_size) if args.detect_size is not None else None,

@@ -57,11 +57,6 @@ class Stages:
     models: Mapping[str, Backend | None] = field(default_factory=dict)
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The expression labels, in the model's order; empty without expressions."""
-        return self.classifier.labels if self.classifier else ()
-
-    @property
     def plans(self) -> dict[str, str]:
         """How each model runs, and why so, for people."""
         return {name: model.why() for name, model in self.models.items() if model is not None}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
+from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .errors import FerError
 from .inlet import Arrival, Inlet, State
@@ -88,14 +89,14 @@ class Shared:
 
     Attributes:
         detector: finds faces, in the frames of all sources.
-        labels: of the expressions, in the model's order.
+        classifier: names expressions; None leaves them out.
         arrived: notified whenever a frame waits or a state changes; guards the counts.
         opener: opens a reader.
         followers: see `Stages`.
     """
 
     detector: SharedDetector
-    labels: tuple[str, ...]
+    classifier: ExpressionClassifier | None
     arrived: threading.Condition
     opener: Callable[[str], Reader]
     followers: Followers
@@ -196,7 +197,7 @@ class Run:
                 config,
                 watched,
                 self._tracker,
-                shared.labels,
+                shared.classifier,
                 info.stills,
                 not gives_every_frame(config.delivery, info),
                 shared.detector.anywhere,

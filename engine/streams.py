@@ -65,7 +65,7 @@ class Streams:
         self._close = close
         self._arrived = threading.Condition()
         self._shared = Shared(
-            SharedDetector(detector, detects_anywhere), self.labels, self._arrived, opener,
+            SharedDetector(detector, detects_anywhere), self._classifier, self._arrived, opener,
             followers,
         )  # fmt: skip
         self._streams: tuple[Stream, ...] = ()
@@ -89,6 +89,9 @@ class Streams:
         stages = open_stages(replace(config, min_score=0.0))
         if config.min_score is None:
             config = replace(config, min_score=stages.default_score)
+        if config.min_confidence is None and stages.classifier is not None:
+            least = stages.classifier.facts.least_confidence
+            config = replace(config, min_confidence=least)
         return cls(
             stages.detector,
             stages.classifier,

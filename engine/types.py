@@ -14,6 +14,7 @@ Image = npt.NDArray[np.uint8]
 Boxes = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float32]
 Origin = Literal["detected", "tracked"]
+Unsure = Literal["confidence", "size", "pose"]
 Points = tuple[tuple[float, float], ...]
 
 
@@ -92,16 +93,19 @@ class Face:
             time; empty when expressions are off.
         raw: the same of one frame alone, not smoothed: of this one, or where not every frame is
             classified, of the last that was. Both may be those of the frame before, to be read.
+        unsure: why no expression is told in spite of them: too little confidence, too small a
+            face, or a head that is turned too far away; None where one is told.
     """
 
     track: Track
     probabilities: dict[str, float]
     raw: dict[str, float] = field(default_factory=dict)
+    unsure: Unsure | None = None
 
     @property
     def expression(self) -> str | None:
-        """The most probable label, or None when expressions are off."""
-        if not self.probabilities:
+        """The most probable label; None when expressions are off, or the model is unsure."""
+        if not self.probabilities or self.unsure is not None:
             return None
         return max(self.probabilities, key=self.probabilities.__getitem__)
 

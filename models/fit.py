@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from fer_edge.engine.certainty import Certainty
 from fer_edge.engine.errors import BadInput
 
 from .batches import Batches, as_input
+from .certainty import fit_certainty
 from .checkpoint import Arrays, Checkpoint, Progress, assign_all, load_checkpoint, save_checkpoint
 from .config import TrainingConfig
 from .data import LabelledFaces
@@ -291,9 +294,11 @@ class _Run:
             with self.averaged():
                 weights = _values(self.network.weights)
         assign_all(final.weights, weights, self.folder / CHECKPOINT)
+        certainty = None
         if len(self.kept_back):
             self._calibrate(final)
-        save_keras(final, self.folder / MODEL, self.labels)
+            certainty = self._certainty(final)
+        save_keras(final, self.folder / MODEL, self.labels, certainty)
         return final
 
     def _calibrate(self, network: Any) -> None:
@@ -307,6 +312,16 @@ class _Run:
                 fold_temperature(
                     network.get_layer(layer), fit_temperature(rows[known], labels[known])
                 )
+
+    def _certainty(self, network: Any) -> Certainty | None:
+        """When the first head's answer is one; None where nobody voted."""
+        faces = self.kept_back
+        clear = faces.majorities >= 0
+        if not (self.by_votes and clear.any()):
+            return None
+        return fit_certainty(
+            partial(predict, network), faces.images[clear], faces.majorities[clear]
+        )
 
 
 def _values(variables: Any) -> Arrays:

@@ -5,22 +5,32 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fer_edge.convert.keras_model import (
-    LABELS_MEMBER,
+    FACTS_MEMBER,
     KerasFile,
     has_label_head,
     load_model,
     read_keras_file,
 )
+from fer_edge.engine.certainty import Certainty
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.engine.outputs import PendingFile
 
 
-def save_keras(model: Any, path: Path, labels: Sequence[str]) -> None:
+def save_keras(
+    model: Any, path: Path, labels: Sequence[str], certainty: Certainty | None = None
+) -> None:
     """Write a `.keras` file that `fer-convert` needs no `--labels` for.
+
+    Args:
+        model: a Keras classifier.
+        path: of the file.
+        labels: names of its classes.
+        certainty: what a face has to be like for its answer to be told; None tells all.
 
     Raises:
         OutputNotWritable: the file cannot be written.
@@ -28,8 +38,14 @@ def save_keras(model: Any, path: Path, labels: Sequence[str]) -> None:
     pending = PendingFile(path)
     model.save(pending.path)
     with zipfile.ZipFile(pending.path, "a") as archive:
-        archive.writestr(LABELS_MEMBER, json.dumps({"labels": list(labels)}))
+        archive.writestr(FACTS_MEMBER, json.dumps(own_facts(labels, certainty)))
     pending.commit()
+
+
+def own_facts(labels: Sequence[str], certainty: Certainty | None) -> dict[str, Any]:
+    """The JSON object that a file of fer-train has beside what Keras writes."""
+    facts: dict[str, Any] = {"labels": list(labels)}
+    return facts if certainty is None else {**facts, "certainty": asdict(certainty)}
 
 
 def load_for_training(path: Path) -> tuple[Any, KerasFile]:

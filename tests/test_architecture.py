@@ -35,6 +35,7 @@ LAYERS = [
         "progress",
         "scheduler",
         "smoothing",
+        "certainty",
         "cuts",
     },
     {"cuda"},

@@ -53,7 +53,7 @@ class GPUExpressionClassifier(ExpressionClassifier):
 
     def _probabilities(self, image: Image, boxes: Boxes) -> Floats:
         execution = self._execution
-        squares = face_squares(boxes, self._facts.crop_scale)
+        squares = face_squares(boxes, self.facts.crop_scale)
         parts = batches_of(len(boxes), execution.least, execution.largest)
         rows: list[Floats] = []
         with execution.device.current(), span("classify"):

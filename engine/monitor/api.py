@@ -167,6 +167,7 @@ def settings_of(monitor: Monitor) -> schemas.Settings:
     return schemas.Settings(
         detect_every=config.detect_every,
         smooth_s=config.smooth_s,
+        min_confidence=config.min_confidence or 0.0,
         min_score=config.min_score or 0.0,
         blur=view.blur,
         mirror=view.mirror,

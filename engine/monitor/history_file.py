@@ -20,6 +20,8 @@ SCHEMA = 1
 # "fere" in ASCII: tells our files from other SQLite databases.
 APPLICATION_ID = 0x66657265
 QUARTER_S = 900
+# What stands for an expression in `quarters` where there is none.
+NO_EXPRESSION, UNSURE = -1, -2
 NAME = "history.sqlite"
 # Larger files are not read through at the start; what is damaged in them shows at use.
 CHECKED_BYTES = 100 * 10**6
@@ -38,7 +40,7 @@ CREATE TABLE seconds (
     time INTEGER NOT NULL,      -- UNIX seconds
     session INTEGER NOT NULL,
     face INTEGER NOT NULL,
-    expression INTEGER,         -- index into the session's labels
+    expression INTEGER,         -- index into the session's labels; none where unsure
     level INTEGER,              -- 0 low, 1 medium, 2 high
     frames INTEGER NOT NULL,
     probabilities BLOB NOT NULL,
@@ -47,7 +49,7 @@ CREATE TABLE seconds (
 CREATE TABLE quarters (
     quarter INTEGER NOT NULL,   -- UNIX seconds / 900
     session INTEGER NOT NULL,
-    expression INTEGER NOT NULL,  -- -1 without expressions
+    expression INTEGER NOT NULL,  -- -1 without expressions, -2 unsure
     level INTEGER NOT NULL,     -- -1 without one
     seconds INTEGER NOT NULL,   -- faces times seconds
     PRIMARY KEY (quarter, session, expression, level)

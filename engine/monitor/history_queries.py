@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from .history_file import NAME, QUARTER_S, TABLES
+from .history_file import NAME, QUARTER_S, TABLES, UNSURE
 from .levels import LEVELS
 
 
@@ -22,7 +22,8 @@ class Share:
 
     Attributes:
         start: UNIX seconds at which the hour begins.
-        expression, level: None without expressions, or where the label has no level.
+        expression: `unsure` where the model was; None without expressions.
+        level: None where the expression has none.
         seconds: faces times seconds.
     """
 
@@ -42,7 +43,7 @@ class Session:
         started, ended: UNIX seconds of the first and last frame.
         seconds: how many seconds had a frame.
         faces: different ids that were seen.
-        shares: expression to faces times seconds.
+        shares: expression, or `unsure`, to faces times seconds.
         levels: level to faces times seconds.
     """
 
@@ -58,7 +59,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Row:
-    """A second of a face, as it is exported."""
+    """A second of a face, as it is exported; `expression` may be `unsure`."""
 
     time: int
     session: int
@@ -99,7 +100,7 @@ class HistoryQueries:
         sums: dict[tuple[int, str | None, str | None], int] = {}
         for quarter, session, expression, level, seconds in rows:
             hour = start + (quarter * QUARTER_S - start) // 3600 * 3600
-            key = (hour, _name(labels[session], expression), _name(LEVELS, level))
+            key = (hour, _expression(labels[session], expression), _name(LEVELS, level))
             sums[key] = sums.get(key, 0) + seconds
         return [Share(*key, seconds) for key, seconds in sorted(sums.items(), key=str)]
 
@@ -138,7 +139,8 @@ class HistoryQueries:
                     names[session],
                     face,
                     frames,
-                    _name(known, expression),
+                    # Probabilities without an expression: the model was unsure.
+                    _expression(known, UNSURE if expression is None and blob else expression),
                     _name(LEVELS, level),
                     {label: value / 1000 for label, value in zip(known, values, strict=False)},
                 )
@@ -174,6 +176,10 @@ def _name(names: tuple[Any, ...], index: int | None) -> Any:
     return names[index] if index is not None and 0 <= index < len(names) else None
 
 
+def _expression(labels: tuple[str, ...], index: int | None) -> str | None:
+    return "unsure" if index == UNSURE else _name(labels, index)
+
+
 def _session(database: sqlite3.Connection, id_: int) -> Session:
     source, labels, started, ended, seconds, faces = database.execute(
         "SELECT source, labels, started, ended, seconds, faces FROM sessions WHERE id = ?", (id_,)
@@ -187,7 +193,8 @@ def _session(database: sqlite3.Connection, id_: int) -> Session:
     shares: dict[str, int] = {}
     levels: dict[str, int] = {}
     for expression, level, count in counts:
-        for sums, name in ((shares, _name(names, expression)), (levels, _name(LEVELS, level))):
+        known = ((shares, _expression(names, expression)), (levels, _name(LEVELS, level)))
+        for sums, name in known:
             if name is not None:
                 sums[name] = sums.get(name, 0) + count
     return Session(id_, source, started, ended, seconds, faces, shares, levels)

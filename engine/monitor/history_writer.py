@@ -13,7 +13,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import FerError
-from .history_file import NAME, QUARTER_S, open_history, prune, set_aside
+from ..types import Unsure
+from .history_file import (
+    NAME,
+    NO_EXPRESSION,
+    QUARTER_S,
+    UNSURE,
+    open_history,
+    prune,
+    set_aside,
+)
 from .levels import LEVELS
 from .seconds import FaceSecond, SourceSecond
 from .waiting import put_newest
@@ -110,7 +119,7 @@ class HistoryWriter:
                 (
                     time_ // QUARTER_S,
                     session,
-                    -1 if expression is None else expression,
+                    _counted(expression, face.unsure),
                     -1 if level is None else level,
                 ),
             )
@@ -154,6 +163,13 @@ class HistoryWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _counted(expression: int | None, unsure: Unsure | None) -> int:
+    """What a second counts as in the quarters."""
+    if unsure is not None:
+        return UNSURE
+    return NO_EXPRESSION if expression is None else expression
 
 
 def packed(face: FaceSecond) -> bytes:

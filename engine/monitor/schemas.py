@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..types import Unsure
 from .levels import Level
 
 SourceState = Literal["opening", "running", "paused", "ended", "failed", "stopped"]
@@ -57,6 +58,9 @@ class Settings(BaseModel):
         description="frames from one detection to the next, or as measured drift decides"
     )
     smooth_s: float = Field(description="time constant of the expressions in seconds, 0 for none")
+    min_confidence: float = Field(
+        description="least probability of an expression that is told, 0-1"
+    )
     min_score: float = Field(description="least score of a face, 0-1")
     blur: bool = Field(description="hide faces in pictures")
     mirror: bool = Field(description="pictures left to right")
@@ -72,6 +76,7 @@ class SettingsChange(BaseModel):
 
     detect_every: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] | None = None
     smooth_s: Annotated[float, Field(ge=0, le=10)] | None = None
+    min_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     min_score: Annotated[float, Field(ge=0, le=1)] | None = None
     blur: bool | None = None
     mirror: bool | None = None
@@ -117,6 +122,7 @@ class FaceSecond(BaseModel):
     frames: int
     probabilities: dict[str, float]
     expression: str | None
+    unsure: Unsure | None = Field(description="why there is no expression")
     level: Level | None
 
 
@@ -134,7 +140,7 @@ class Share(BaseModel):
     """How long faces showed an expression in an hour."""
 
     start: int = Field(description="UNIX seconds")
-    expression: str | None
+    expression: str | None = Field(description="or unsure")
     level: Level | None
     seconds: int = Field(description="faces times seconds")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..types import Face
+from ..types import Face, Unsure
 from .levels import Level, Levels
 
 
@@ -20,8 +21,10 @@ class FaceSecond:
         face: its id.
         frames: how many frames showed it.
         probabilities: label to mean probability; empty without expressions.
-        expression: the label of the highest mean; None without expressions.
+        expression: the label of the highest mean; None without expressions, and in a second
+            in most of whose frames the model was unsure.
         level: what the expression stands for.
+        unsure: why none is told, most often; None where one is.
     """
 
     face: int
@@ -29,6 +32,7 @@ class FaceSecond:
     probabilities: dict[str, float]
     expression: str | None
     level: Level | None
+    unsure: Unsure | None = None
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,16 @@ class SourceSecond:
 
 
 @dataclass
+class _FaceSum:
+    frames: int = 0
+    probabilities: np.ndarray | float = 0.0
+    doubts: Counter[Unsure] = field(default_factory=Counter)
+
+
+@dataclass
 class _Sum:
     frames: int = 0
-    faces: dict[int, tuple[int, np.ndarray]] = field(default_factory=dict)
+    faces: dict[int, _FaceSum] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
 
 
@@ -71,8 +82,11 @@ class Seconds:
             total.frames += 1
             for face in faces:
                 values = np.fromiter(face.probabilities.values(), float, len(face.probabilities))
-                count, before = total.faces.get(face.track.id, (0, 0.0))
-                total.faces[face.track.id] = (count + 1, before + values)
+                one = total.faces.setdefault(face.track.id, _FaceSum())
+                one.frames += 1
+                one.probabilities = one.probabilities + values
+                if face.unsure is not None:
+                    one.doubts[face.unsure] += 1
                 total.labels = tuple(face.probabilities)
 
     def drain(self, before: int) -> list[SourceSecond]:
@@ -84,14 +98,18 @@ class Seconds:
 
     def _second(self, key: tuple[int, int, int], total: _Sum) -> SourceSecond:
         faces = tuple(
-            self._face(face, count, values / count, total.labels)
-            for face, (count, values) in sorted(total.faces.items())
+            self._face(face, one, total.labels) for face, one in sorted(total.faces.items())
         )
         return SourceSecond(*key, total.frames, faces)
 
-    def _face(
-        self, face: int, frames: int, means: np.ndarray, labels: tuple[str, ...]
-    ) -> FaceSecond:
+    def _face(self, face: int, one: _FaceSum, labels: tuple[str, ...]) -> FaceSecond:
+        means = np.asarray(one.probabilities) / one.frames
         probabilities = dict(zip(labels, means.tolist(), strict=True))
-        expression = max(probabilities, key=probabilities.__getitem__) if labels else None
-        return FaceSecond(face, frames, probabilities, expression, self._levels(expression))
+        unsure = None
+        if 2 * one.doubts.total() > one.frames:
+            unsure = one.doubts.most_common(1)[0][0]
+        expression = None
+        if labels and unsure is None:
+            expression = max(probabilities, key=probabilities.__getitem__)
+        level = self._levels(expression)
+        return FaceSecond(face, one.frames, probabilities, expression, level, unsure)

@@ -89,6 +89,7 @@ class CSV(_TextSink):
             ["frame", "time", "id", "x", "y", "w", "h", "score", "origin", "expression", *labels]
             + [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
             + [f"pose_{angle}" for angle in POSE]
+            + ["unsure"]
         )
 
     def _write(self, file: TextIO, result: FrameResult) -> None:
@@ -104,10 +105,11 @@ class CSV(_TextSink):
                     *known["box"],
                     known["score"],
                     known["origin"],
-                    known.get("expression", ""),
+                    known.get("expression") or "",
                     *(probabilities.get(label, "") for label in self._labels),
                     *(value for point in landmarks for value in point),
                     *(pose.get(angle, "") for angle in POSE),
+                    known.get("unsure", ""),
                 ]
             )
 
@@ -138,6 +140,8 @@ def face_record(face: Face, raw: bool = False) -> dict[str, Any]:
         known["pose"] = {angle: round(getattr(pose, angle), 1) + 0.0 for angle in POSE}
     if face.probabilities:
         known["expression"] = face.expression
+        if face.unsure is not None:
+            known["unsure"] = face.unsure
         known["probabilities"] = _rounded(face.probabilities)
         if raw:
             known["raw"] = _rounded(face.raw)

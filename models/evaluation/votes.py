@@ -74,7 +74,7 @@ def measure_votes(rows: Floats, faces: LabelledFaces) -> VoteFigures | None:
         cross_entropy=float(losses[asked].mean()),
         calibration_error=calibration_error(rows, majorities),
         coverage=tuple(_at(curve, round(share * len(rows))) for share in COVERAGES),
-        confident=_most_confident(curve, WANTED),
+        confident=_most_confident(curve),
     )
 
 
@@ -92,6 +92,16 @@ def _at(curve: npt.NDArray[np.float64], count: int) -> Coverage:
     return Coverage((index + 1) / len(curve), *map(float, curve[index]))
 
 
-def _most_confident(curve: npt.NDArray[np.float64], wanted: float) -> Coverage | None:
-    enough = np.flatnonzero(curve[:, 0] >= wanted)
+def most_confident(rows: Floats, labels: Labels) -> Coverage | None:
+    """The most faces of which nine answers of ten are right; None where no part does.
+
+    Args:
+        rows: probabilities `(n, classes)`.
+        labels: the truth `(n,)`.
+    """
+    return _most_confident(risk_coverage(rows, labels))
+
+
+def _most_confident(curve: npt.NDArray[np.float64]) -> Coverage | None:
+    enough = np.flatnonzero(curve[:, 0] >= WANTED)
     return _at(curve, int(enough[-1]) + 1) if len(enough) else None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from fer_edge.convert.cli import main
 from fer_edge.convert.conversion import Options, write
 from fer_edge.convert.expression import convert_expression
 from fer_edge.convert.images import parity_faces
-from fer_edge.convert.keras_model import load, read_keras_file
+from fer_edge.convert.keras_model import FACTS_MEMBER, load, read_keras_file
 from fer_edge.convert.report import make_step
 from fer_edge.convert.tensorflow import import_tensorflow
 from fer_edge.engine.backends import open_backend
@@ -267,3 +268,34 @@ def test_shapes_that_are_no_classifier_of_faces_are_refused(tmp_path: Path) -> N
         path = tmp_path / f"{name}.keras"
         with pytest.raises(BadInput, match=rf"{name}\.keras.*{words}"):
             load(path, read_keras_file(path))
+
+
+def with_facts(path: Path, facts: object) -> Path:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(FACTS_MEMBER, json.dumps(facts))
+    return path
+
+
+def test_what_a_file_says_of_its_certainty_travels(tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    small(keras, (16, 16, 1)).save(path)
+    said = {"least_confidence": 0.57, "least_face": 20, "most_yaw": 60, "most_pitch": 30}
+    with_facts(path, {"labels": list(FER2013_LABELS), "certainty": said})
+    output, _ = convert(path)
+    facts = read_facts(output).expression
+    assert facts is not None
+    assert {name: getattr(facts, name) for name in said} == said
+    output, _ = convert(path, "--min-confidence", "0.8")
+    changed = read_facts(output).expression
+    assert changed == replace(facts, least_confidence=0.8)
+
+
+@pytest.mark.parametrize(
+    "certainty", [{"least_confidence": 2}, {"least_face": "many"}, {"unknown": 1}, [1], 7]
+)
+def test_a_certainty_of_no_use_is_refused(certainty: object, tmp_path: Path) -> None:
+    path = tmp_path / "m.keras"
+    small(keras, (16, 16, 1)).save(path)
+    with_facts(path, {"certainty": certainty})
+    with pytest.raises(BadInput, match="certainty"):
+        read_keras_file(path)

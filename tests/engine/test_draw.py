@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,13 @@ from fer_edge.engine.types import Face, Points, Track
 
 def face(box: tuple[float, float, float, float], probabilities: dict[str, float] | None = None):
     return Face(Track(1, box, 0.9, "tracked"), probabilities or {})
+
+
+def test_a_face_of_which_the_model_is_unsure_says_so() -> None:
+    known = face((0, 0, 9, 9), {"happy": 0.4, "sad": 0.6})
+    assert caption(known) == "1 sad 60%"
+    assert caption(replace(known, unsure="confidence")) == "1 unsure"
+    assert caption(replace(known, probabilities={})) == "1"
 
 
 @given(st.tuples(*[st.floats(-300, 300)] * 2, *[st.floats(0, 300)] * 2), st.booleans())

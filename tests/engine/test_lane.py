@@ -27,7 +27,7 @@ def threads_of(background: bool | None, **options: bool) -> set[str]:
 
     config = PipelineConfig(tracker="none", background=background)
     values = {"stills": False, "live": False, **options}
-    lane = open_lane(config, detect, open_tracker("none"), ("happy",), **values)
+    lane = open_lane(config, detect, open_tracker("none"), None, **values)
     through(lane)
     assert detected.wait(timeout=60)
     lane.close()

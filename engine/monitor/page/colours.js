@@ -3,6 +3,7 @@
 const EXPRESSIONS = {
   angry: "#d5463a", disgust: "#7d9b2f", fear: "#8b5fd0", happy: "#e2a600",
   sad: "#3f7fd6", surprise: "#d0579b", neutral: "#8b95a3",
+  unsure: "#b9bec6",
 };
 
 export function expressionColour(label) {

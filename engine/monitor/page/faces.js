@@ -1,7 +1,7 @@
 // The faces in view: crops to choose from, and the probabilities of the chosen one.
 
 import { expressionColour } from "./colours.js";
-import { expressionName, t } from "./texts.js";
+import { expressionName, shownName, t } from "./texts.js";
 
 const CROP = 64;
 const list = document.getElementById("faces");
@@ -47,7 +47,7 @@ function drawCrop(face, header, bitmap) {
   const item = items.get(face.id);
   const button = item.firstChild;
   button.setAttribute("aria-pressed", String(face.id === selected));
-  const name = face.expression ? `${face.id} ${expressionName(face.expression)}` : `${face.id}`;
+  const name = `${face.id} ${shownName(face)}`.trim();
   if (button.lastChild.textContent !== name) button.lastChild.textContent = name;
   const scale = bitmap.width / header.width;
   const [x, y, w, h] = face.box.map((value) => value * scale);
@@ -75,9 +75,9 @@ function newItem(id) {
 
 function showDetails(face, labels) {
   if (!face) return;
-  document.getElementById("face").hidden = !face.expression;
-  if (!face.expression) return;
-  write("expression", expressionName(face.expression));
+  document.getElementById("face").hidden = !face.probabilities;
+  if (!face.probabilities) return;
+  write("expression", shownName(face));
   const level = document.getElementById("level");
   level.className = `level ${face.level ?? ""}`;
   write("level", face.level ? t(`level_${face.level}`) : "");

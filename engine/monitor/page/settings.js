@@ -2,7 +2,7 @@
 
 import { ask, tell } from "./api.js";
 
-const NUMBERS = ["detect_every", "smooth_s", "min_score"];
+const NUMBERS = ["detect_every", "smooth_s", "min_confidence", "min_score"];
 const SWITCHES = ["blur", "mirror", "landmarks"];
 const valueOf = (name) => (field(name).value === "auto" ? "auto" : Number(field(name).value));
 const field = (id) => document.getElementById(id);

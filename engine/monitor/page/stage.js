@@ -1,7 +1,7 @@
 // The picture with its faces.
 
 import { faceColour } from "./colours.js";
-import { expressionName } from "./texts.js";
+import { expressionName, shownName } from "./texts.js";
 
 const canvas = document.getElementById("picture");
 const context = canvas.getContext("2d", { alpha: false });
@@ -52,7 +52,7 @@ function drawLandmarks(face, unit) {
 
 /** Id, and expression with its probability. */
 export function captionOf(face) {
-  if (!face.expression) return String(face.id);
+  if (!face.expression) return `${face.id} ${shownName(face)}`.trim();
   const percent = Math.round(100 * face.probabilities[face.expression]);
   return `${face.id} ${expressionName(face.expression)} ${percent}%`;
 }

@@ -17,6 +17,12 @@ export function expressionName(label) {
   return texts[code]?.[`expression_${label}`] ?? label;
 }
 
+/** The face's expression, or why there is none; empty where expressions are off. */
+export function shownName(face) {
+  if (face.unsure) return t(`unsure_${face.unsure}`);
+  return face.expression ? expressionName(face.expression) : "";
+}
+
 /** The part of a message meant for the reader. */
 export function inLanguage(byCode) {
   return byCode[code] ?? byCode.en ?? Object.values(byCode)[0] ?? "";

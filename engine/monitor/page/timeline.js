@@ -62,8 +62,9 @@ function summarise(face) {
   let all = 0;
   for (const second of seconds.values()) {
     const seen = second.faces.find((one) => one.face === face);
-    if (!seen?.expression) continue;
-    counts[seen.expression] = (counts[seen.expression] ?? 0) + 1;
+    const shown = seen?.unsure ? "unsure" : seen?.expression;
+    if (!shown) continue;
+    counts[shown] = (counts[shown] ?? 0) + 1;
     all += 1;
   }
   const shares = Object.entries(counts).sort((a, b) => b[1] - a[1]).slice(0, 3)

@@ -111,7 +111,7 @@ def test_settings_change_in_part_and_check_themselves(
     client: httpx.Client, running: Running
 ) -> None:
     changed = client.patch("/api/v1/settings", json={"detect_every": 3, "mirror": True}).json()
-    expected = {"detect_every": 3, "smooth_s": 0.3, "min_score": 0.5}
+    expected = {"detect_every": 3, "smooth_s": 0.3, "min_confidence": 0.0, "min_score": 0.5}
     expected |= {"blur": False, "mirror": True, "landmarks": True}
     assert changed == expected
     assert client.patch("/api/v1/settings", json={"detect_every": "auto"}).is_success

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -45,6 +46,26 @@ def second(time_: int, faces: int = 1, source: int = 1, run: int = 0) -> SourceS
 
 def writer(folder: Path, keep_s: int = 10**10, keep_bytes: int = 10**10) -> HistoryWriter:
     return HistoryWriter(folder, FER2013_LABELS, keep_s, keep_bytes)
+
+
+def test_unsure_seconds_are_told_apart_from_those_without_expressions(tmp_path: Path) -> None:
+    told = second(NOON)
+    (seen,) = told.faces
+    doubted = replace(seen, expression=None, unsure="pose", level=None)
+    silent = replace(doubted, probabilities={}, unsure=None)
+    with writer(tmp_path) as history:
+        for index, one in enumerate((seen, doubted, doubted, silent)):
+            history.submit([("talk.mp4", replace(told, time=NOON + index, faces=(one,)))])
+    queries = HistoryQueries(tmp_path)
+    rows = list(queries.rows(NOON, NOON + 10))
+    assert [row.expression for row in rows] == [seen.expression, "unsure", "unsure", None]
+    assert [row.level for row in rows] == [seen.level, None, None, None]
+    assert rows[1].probabilities.keys() == seen.probabilities.keys()
+    (day,) = queries.days()
+    shares = {share.expression: share.seconds for share in queries.day(day)}
+    assert shares == {seen.expression: 1, "unsure": 2, None: 1}
+    (session,) = queries.sessions(day)
+    assert session.shares == {seen.expression: 1, "unsure": 2}
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_edge.engine.model import FER2013_LABELS
 from fer_edge.engine.monitor.rulebook import default_levels
+from fer_edge.engine.monitor.rules import Condition, Rule, RuleEngine
 from fer_edge.engine.monitor.seconds import Seconds
-from fer_edge.engine.types import Face, Track
+from fer_edge.engine.types import Face, Track, Unsure
 
 
-def face(id_: int, values: list[float]) -> Face:
+def face(id_: int, values: list[float], unsure: Unsure | None = None) -> Face:
     track = Track(id_, (0.0, 0.0, 9.0, 9.0), 0.9, "detected")
-    return Face(track, dict(zip(FER2013_LABELS, values, strict=True)))
+    values_of = dict(zip(FER2013_LABELS, values, strict=True))
+    return Face(track, values_of, values_of, unsure)
 
 
 PROBABILITIES = st.lists(st.floats(0, 1, width=32), min_size=7, max_size=7)
@@ -65,3 +68,23 @@ def test_without_expressions_faces_are_still_counted() -> None:
     (second,) = seconds.drain(2)
     (seen,) = second.faces
     assert (seen.face, seen.expression, seen.level, seen.probabilities) == (3, None, None, {})
+
+
+@given(st.lists(st.sampled_from([None, "confidence", "pose"]), min_size=1, max_size=12))
+def test_a_second_that_is_mostly_unsure_has_no_expression_and_no_level(
+    doubts: list[Unsure | None],
+) -> None:
+    seconds = Seconds(default_levels())
+    for unsure in doubts:
+        seconds.add(1.5, 1, 0, [face(1, [0, 0, 0, 0.8, 0.2, 0, 0], unsure)])
+    (second,) = seconds.drain(2)
+    (seen,) = second.faces
+    assert seen.probabilities["happy"] == pytest.approx(0.8)
+    known = [doubt for doubt in doubts if doubt is not None]
+    if len(known) > len(doubts) / 2:
+        assert (seen.expression, seen.level) == (None, None)
+        assert doubts.count(seen.unsure) == max(map(known.count, known))
+    else:
+        assert (seen.expression, seen.level, seen.unsure) == ("happy", "high", None)
+    rules = RuleEngine([Rule("glad", Condition(levels=frozenset({"high"})), for_s=1)])
+    assert bool(rules.step(second)) == (seen.unsure is None)

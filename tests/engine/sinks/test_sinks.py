@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -222,3 +223,19 @@ def test_an_unknown_kind_of_video_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"\.mp4, \.avi, \.mkv"):
         VideoSink(tmp_path / "out.gif", 10.0)
     assert left_in(tmp_path) == set()
+
+
+def test_an_unsure_face_has_no_expression_its_reason_and_its_probabilities(tmp_path: Path) -> None:
+    (known,) = result(0).faces
+    unsure = replace(result(0), faces=(replace(known, unsure="pose"),))
+    with (
+        JSONLines(tmp_path / "o.jsonl") as lines,
+        CSV(tmp_path / "o.csv", ["happy", "sad"]) as rows,
+    ):
+        for sink in (lines, rows):
+            sink.write(unsure)
+    (face,) = json.loads((tmp_path / "o.jsonl").read_text())["faces"]
+    assert (face["expression"], face["unsure"]) == (None, "pose")
+    assert face["probabilities"] == PROBABILITIES
+    (row,) = csv.DictReader((tmp_path / "o.csv").read_text().splitlines())
+    assert (row["expression"], row["unsure"], row["happy"]) == ("", "pose", "0.75")
