@@ -95,34 +95,27 @@ def test_models_of_both_eras_convert(era: str, suffix: str, channels: int, tmp_p
     assert batch.dim_param == "batch"
 
 
-def test_the_published_network_loses_all_its_transposes(tmp_path: Path) -> None:
-    path = tmp_path / "published.h5"
-    published(tf_keras).save(path)
-    _, report = convert(path)
-    after = report["operators_after"]
-    assert report["operators_before"]["Transpose"] > 50
+def test_the_published_network_loses_all_its_transposes_and_converts_in_half(
+    tmp_path: Path,
+) -> None:
+    """Random weights leave many faces nearly tied, which fer-convert may refuse as a whole."""
+    published(tf_keras).save(tmp_path / "published.h5")
+    options = Options(precision="fp16")
+    half = convert_expression(tmp_path / "published.h5", options, make_step(quiet=True))
+    before, after = half.operators
+    assert before["Transpose"] > 50
     assert "Transpose" not in after
     assert after["PRelu"] == 31
     assert not {"Neg", "Relu", "Mul", "BatchNormalization"} & after.keys()
-    assert report["parity"]["agreement"] == 1
-    assert report["parity"]["spread"] > 0.1, "the comparison must not be empty"
-
-
-def test_the_published_network_in_half_errs_only_where_it_nearly_ties(tmp_path: Path) -> None:
-    """Random weights leave many faces nearly tied, which fer-convert may refuse as a whole."""
-    published(keras).save(tmp_path / "published.h5")
-    options = Options(precision="fp16")
-    half = convert_expression(tmp_path / "published.h5", options, make_step(quiet=True))
     write(half, tmp_path / "half.onnx")
     assert (tmp_path / "half.onnx").stat().st_size < 7e6
-    assert "Transpose" not in half.operators[1]
-    assert half.operators[1]["PRelu"] == 31
     pictures = parity_faces(None, 48, 48)
     gray = np.stack([cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in pictures])
     expected = half.original(gray[..., None].astype(np.float32))
     found = answers(tmp_path / "half.onnx", gray[..., None].astype(np.float32) / 127.5 - 1)
     error = np.abs(found - expected).max()
     assert 0 < error < 0.02
+    assert np.ptp(expected, axis=0).max() > 0.1, "the comparison must not be empty"
     flipped = found.argmax(axis=1) != expected.argmax(axis=1)
     ordered = np.sort(expected, axis=1)
     assert (ordered[flipped, -1] - ordered[flipped, -2] < 2 * error).all()

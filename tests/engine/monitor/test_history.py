@@ -206,12 +206,14 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> No
 
 KILLED = """
 import sys, time
-from tests.engine.monitor.test_history import second, writer
+from tests.engine.monitor.test_history import HistoryQueries, second, writer
 from pathlib import Path
 history = writer(Path(sys.argv[1]))
 for i in range(10**6):
     history.submit([("a", second(1_700_000_000 + i, 4))])
-    time.sleep(0.005)
+    # All but this second can be read.
+    while len(list(HistoryQueries(Path(sys.argv[1])).rows(0, 2_000_000_000))) < 4 * i:
+        time.sleep(0.001)
     print(i, flush=True)
 """
 
