@@ -30,12 +30,10 @@ class ExpressionClassifier:
 
     def __init__(self, backend: Backend, head: str = "votes") -> None:
         if backend.facts.expression is None:
-            raise BadInput(
-                f"{backend.facts.source_name}: a {backend.facts.kind} model, no expression model"
-            )
+            raise BadInput(f"{backend.name}: a {backend.facts.kind} model, no expression model")
         self._backend = backend
         self.facts: ExpressionFacts = backend.facts.expression
-        self._output = self.facts.output_of(head, backend.facts.source_name)
+        self._output = self.facts.output_of(head, backend.name)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -55,9 +55,7 @@ class Detector:
         calibrated: bool = True,
     ) -> None:
         if backend.facts.detector is None:
-            raise BadInput(
-                f"{backend.facts.source_name}: an {backend.facts.kind} model, no detector"
-            )
+            raise BadInput(f"{backend.name}: an {backend.facts.kind} model, no detector")
         self._backend = backend
         self._facts: DetectorFacts = backend.facts.detector
         labels = backend.facts.labels

@@ -100,7 +100,7 @@ def open_backend(path: Path, how: str | Plan = "auto") -> Backend:
         BadInput: a file that fer-convert did not write, or that cannot be loaded.
         BackendUnavailable: the library is not installed, or no such backend.
     """
-    plan = how if isinstance(how, Plan) else None
+    plan, named = how if isinstance(how, Plan) else None, path
     chosen = choose_backend(how.backend if isinstance(how, Plan) else how, path)
     if plan is not None and plan.file:
         path = path.with_name(plan.file)
@@ -113,6 +113,7 @@ def open_backend(path: Path, how: str | Plan = "auto") -> Backend:
     module, _, class_name = entry.target.partition(":")
     backend = cast(type[Backend], getattr(import_module(module, __package__), class_name))
     opened = backend.open(path, plan)
+    opened.path = named
     if plan is not None:
         opened.plan = replace(opened.plan, file=plan.file)
     return opened

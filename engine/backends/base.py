@@ -23,11 +23,18 @@ class Backend(ABC):
             when the network has run once.
         decision: why so, with the times of the other plans where they were measured; None of a
             model that `plans.open_model` did not open.
+        path: of the file that the caller named; None of a model that comes from none.
     """
 
     facts: ModelFacts
     plan: Plan
     decision: Decision | None = None
+    path: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """For people: the file."""
+        return str(self.path or self.facts.source_name)
 
     @property
     def precision(self) -> str:

@@ -94,6 +94,7 @@ class Decision:
         trials: what was tried, in order; empty where nothing was measured.
         measured_on: day of that, `2026-11-28`, or empty.
         remembered: whether it was measured in an earlier run.
+        busy: whether the machine had other work while it was measured.
     """
 
     plan: Plan
@@ -101,6 +102,7 @@ class Decision:
     trials: tuple[Trial, ...] = ()
     measured_on: str = ""
     remembered: bool = False
+    busy: bool = False
 
     def describe(self) -> str:
         """For people: the plan, its time, those of the others, and the day."""
@@ -115,7 +117,7 @@ class Decision:
             others.append(f"{self.untried} not tried: time was up, --measure takes longer")
         if others := [other for other in others if other]:
             words[0] += f" ({', '.join(others)})"
-        words.append(f"measured {self.measured_on}")
+        words.append(f"measured {self.measured_on}" + " beside other work" * self.busy)
         return ", ".join(words) + " [cached]" * self.remembered
 
     def as_json(self) -> dict[str, Any]:

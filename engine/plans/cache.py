@@ -1,18 +1,19 @@
 """Decisions kept between runs, a file each, in the user's cache.
 
 A file that cannot be read, or was written for something else, is as good as none; where none
-can be written, the next run measures again.
+can be written, the next run measures again, and this one says so.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from ..errors import BadInput
 from ..folders import cache_folder
 
 # Of what is written here and how plans are measured: raise it when either changes.
-SCHEMA = 1
+SCHEMA = 2
 _LARGEST = 1 << 16
 _SHOWN_DIGITS = 12
+
+log = logging.getLogger("fer_edge")
 
 
 def recall(key: Mapping[str, Any]) -> Decision | None:
@@ -46,16 +49,31 @@ def keep(key: Mapping[str, Any], decision: Decision) -> None:
     """
     path = path_of(key)
     text = json.dumps({"key": key, "decision": decision.as_json()}, indent=1)
-    with suppress(OSError):
+    try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        _write(path, text)
+    except OSError as error:
+        _tell(path.parent, error.strerror)
+
+
+@cache
+def _tell(folder: Path, reason: str | None) -> None:
+    """Say once that nothing can be kept."""
+    log.warning(
+        "%s: cannot be written (%s), so how models run best is measured at every start; "
+        "FER_EDGE_CACHE names another folder", folder, reason,
+    )  # fmt: skip
+
+
+def _write(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def path_of(key: Mapping[str, Any]) -> Path:
@@ -87,4 +105,4 @@ def _decision(values: Mapping[str, Any]) -> Decision:
     if plan not in [trial.plan for trial in trials]:
         raise BadInput("a plan that was never tried")
     decision = Decision(plan, str(values["reason"]), trials, str(values["measured_on"]))
-    return replace(decision, remembered=True)
+    return replace(decision, remembered=True, busy=bool(values["busy"]))

@@ -17,7 +17,7 @@ from ..errors import BackendUnavailable, FerError
 from ..model import ModelFacts, read_facts, sha256_of
 from . import cache
 from .candidates import Variant, candidates, find_variants, is_plain, other_threads
-from .machine import machine
+from .machine import is_busy, machine
 from .measure import Contest
 from .options import PlanOptions, may_measure
 from .probe import probe_for
@@ -56,7 +56,7 @@ def open_model(path: Path, options: PlanOptions | None = None) -> Backend:
         return _plain(path, options, variants)
     key = _key(path, variants, options)
     if not options.again:
-        model = _remembered(path, cache.recall(key), variants)
+        model = _remembered(path, _still_good(cache.recall(key)), variants)
         if model is not None:
             return model
     return _measured(path, facts, options, variants, key)
@@ -100,6 +100,11 @@ def _plain(path: Path, options: PlanOptions, variants: Sequence[Variant]) -> Bac
     return _opened(path, candidates(options, devices_here(options.backend), variants)[0], reason)
 
 
+def _still_good(decision: Decision | None) -> Decision | None:
+    """What was measured beside other work holds as long as there is some."""
+    return None if decision is not None and decision.busy and not is_busy() else decision
+
+
 def _remembered(
     path: Path, decision: Decision | None, variants: Sequence[Variant]
 ) -> Backend | None:
@@ -129,6 +134,7 @@ def _measured(
     if len(plans) == 1 and not _has_other_threads(plans[0], options):
         return _opened(path, plans[0], "the only way here")
     limit_s = _PATIENT_LIMIT_S if options.again else _LIMIT_S[facts.kind]
+    busy = is_busy()
     contest = Contest(lambda plan: open_backend(path, plan), probe_for(facts), limit_s)
     with ExitStack() as opened:
         reference = None
@@ -139,7 +145,9 @@ def _measured(
     contest.try_all(other_threads(contest.winner().plan, options, cores()))
     model = contest.winner()
     today = date.today().isoformat()
-    model.decision = Decision(model.plan, trials=tuple(contest.trials), measured_on=today)
+    model.decision = Decision(
+        model.plan, trials=tuple(contest.trials), measured_on=today, busy=busy
+    )
     cache.keep(key, model.decision)
     return model
 

@@ -30,6 +30,14 @@ def machine() -> dict[str, Any]:
     }
 
 
+def is_busy() -> bool:
+    """Whether other work took more than half of the cores in the last minute."""
+    try:
+        return os.getloadavg()[0] > cores() / 2
+    except (AttributeError, OSError):  # not told everywhere
+        return False
+
+
 def _processor() -> tuple[str, str]:
     """Its name, and the flags of its instruction sets in alphabetical order."""
     found: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Iterable
 from time import perf_counter
@@ -20,6 +21,8 @@ _RUNS, _TURNS = 5, 2
 _SHARE = 0.15
 # What is slower by this factor after its first runs has no second turn.
 _HOPELESS = 1.25
+# What the end of a program waits for a plan that is still being opened.
+_LEAVE_WITHIN_S = 3.0
 
 
 class Contest:
@@ -143,8 +146,8 @@ class Contest:
 class _Opening:
     """Opens a plan in a thread of its own, which can be waited for or left to itself.
 
-    Compiling for a GPU may take many seconds and cannot be broken off. Python waits for such a
-    thread before it exits.
+    Compiling for a GPU may take many seconds and cannot be broken off. A program that exits
+    meanwhile waits for a few seconds and no longer.
     """
 
     def __init__(self, open_plan: Callable[[Plan], Backend], plan: Plan, probe: Probe) -> None:
@@ -154,7 +157,9 @@ class _Opening:
         self._lock = threading.Lock()
         self._given_up = False
         self._done: tuple[Backend, Answers] | str | None = None
-        self._thread = threading.Thread(target=self._work, name=f"try {plan.describe()}")
+        self._thread = threading.Thread(
+            target=self._work, name=f"try {plan.describe()}", daemon=True
+        )
         self._thread.start()
 
     def wait(self, seconds: float) -> tuple[Backend, Answers] | str | None:
@@ -162,7 +167,10 @@ class _Opening:
         self._thread.join(seconds)
         with self._lock:
             self._given_up = self._done is None
-            return self._done
+        if self._given_up:
+            # Python would pull the library away from under a thread that is in it.
+            atexit.register(self._thread.join, _LEAVE_WITHIN_S)
+        return self._done
 
     def _work(self) -> None:
         done: tuple[Backend, Answers] | str

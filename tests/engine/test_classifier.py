@@ -2,16 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fer_edge.engine.backends import FakeBackend
+from fer_edge.engine.backends import FakeBackend, open_backend
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import HEADS
 
 from .scripted import expression_facts, fake_detector, fake_expression
+from .tiny_models import write_detector
 
 PICTURE = np.zeros((60, 80, 3), np.uint8)
 
@@ -65,3 +67,10 @@ def test_the_head_that_is_asked_for_answers() -> None:
 def test_a_head_that_is_not_there_is_named(head: str) -> None:
     with pytest.raises(BadInput, match=f"has no head '{head}'"):
         ExpressionClassifier(fake_expression(), head)
+
+
+def test_a_model_of_the_wrong_kind_is_named_by_the_file_that_was_given(tmp_path: Path) -> None:
+    path = write_detector(tmp_path / "mine.onnx")
+    with open_backend(path) as backend, pytest.raises(BadInput) as caught:
+        ExpressionClassifier(backend)
+    assert str(caught.value) == f"{path}: a detector model, no expression model"

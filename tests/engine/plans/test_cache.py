@@ -93,12 +93,16 @@ def test_a_file_that_says_something_else_is_as_good_as_none(change: dict[str, ob
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FER_EDGE_CACHE", str(tmp_path / "file"))
-    cache.keep(KEY, DECISION)
-    assert cache.recall(KEY) is None
+    with caplog.at_level("WARNING", "fer_edge"):
+        for _ in range(2):
+            cache.keep(KEY, DECISION)
+            assert cache.recall(KEY) is None
+    (said,) = caplog.messages
+    assert said.startswith(f"{tmp_path / 'file' / 'plans'}: cannot be written (")
     if os.getuid():
         locked = tmp_path / "locked"
         locked.mkdir(mode=0o500)

@@ -36,6 +36,7 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("FER_EDGE_MEASURE")
     # However slow the machine is, all are tried.
     monkeypatch.setattr(choose, "_LIMIT_S", {"detector": 600.0, "expression": 600.0})
+    monkeypatch.setattr(choose, "is_busy", lambda: False)
     return tmp_path / "cache"
 
 
@@ -133,6 +134,20 @@ def test_a_remembered_plan_that_does_not_work_is_measured_anew(
         assert model.decision is not None
         assert not model.decision.remembered
         assert model.plan.backend in BACKENDS
+
+
+@needs_both
+def test_what_was_measured_beside_other_work_holds_as_long_as_there_is_some(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remembered = []
+    for busy in (True, True, False, False, True):
+        monkeypatch.setattr(choose, "is_busy", lambda busy=busy: busy)
+        with open_model(path) as model:
+            assert model.decision is not None
+            remembered.append(model.decision.remembered)
+            assert ("beside other work" in model.why()) == model.decision.busy
+    assert remembered == [False, True, False, True, True]
 
 
 @needs_openvino
