@@ -73,7 +73,8 @@ class Rule:
     Attributes:
         name: unique in its file.
         condition: what must hold.
-        for_s: seconds without a break, 1 or more.
+        for_s: seconds without a break, 1 or more; those in which the model was unsure do not
+            count.
         at_most_every_s: rest between two firings for the same source, in seconds.
         text: language to message.
         action: what to do.
@@ -100,7 +101,7 @@ class Firing:
         time: UNIX time in whole seconds.
         source: number of the source.
         face: id of the face; None for the source as a whole.
-        held_s: how long the condition has held, in seconds.
+        held_s: how long the condition has held, in seconds, unsure ones left out.
     """
 
     rule: Rule
@@ -114,6 +115,7 @@ class Firing:
 class _Episode:
     since: int
     last: int
+    unsure_s: int = 0
 
 
 class RuleEngine:
@@ -130,6 +132,7 @@ class RuleEngine:
         if self._runs.get(second.source) != second.run:
             self.forget(second.source)
             self._runs[second.source] = second.run
+        self._count_unsure(second)
         firings = [
             firing
             for rule in self._rules
@@ -143,13 +146,19 @@ class RuleEngine:
         """Begin anew with a source: its ids now mean other faces."""
         self._episodes = {key: e for key, e in self._episodes.items() if key[0] != source}
 
+    def _count_unsure(self, second: SourceSecond) -> None:
+        unsure = {face.face for face in second.faces if face.unsure is not None}
+        for (source, _, face), episode in self._episodes.items():
+            if source == second.source and face in unsure:
+                episode.unsure_s += 1
+
     def _holds(self, rule: Rule, second: SourceSecond, face: int | None) -> Firing | None:
         key = (second.source, rule.name, face)
         episode = self._episodes.get(key)
         if episode is None or second.time - episode.last > 1 + GRACE_S:
             episode = self._episodes[key] = _Episode(second.time, second.time)
         episode.last = second.time
-        held_s = second.time - episode.since + 1
+        held_s = second.time - episode.since + 1 - episode.unsure_s
         if held_s < rule.for_s:
             return None
         fired = self._fired.get(key[:2])

@@ -20,7 +20,8 @@ class FaceSecond:
     Attributes:
         face: its id.
         frames: how many frames showed it.
-        probabilities: label to mean probability; empty without expressions.
+        probabilities: label to mean probability, in an expression's second of the frames in which
+            one was told; empty without expressions.
         expression: the label of the highest mean; None without expressions, and in a second
             in most of whose frames the model was unsure.
         level: what the expression stands for.
@@ -55,9 +56,33 @@ class SourceSecond:
 
 @dataclass
 class _FaceSum:
-    frames: int = 0
-    probabilities: np.ndarray | float = 0.0
+    told: int = 0
+    of_told: np.ndarray | float = 0.0
+    of_unsure: np.ndarray | float = 0.0
     doubts: Counter[Unsure] = field(default_factory=Counter)
+
+    def add(self, values: np.ndarray, unsure: Unsure | None) -> None:
+        if unsure is None:
+            self.told += 1
+            self.of_told = self.of_told + values
+        else:
+            self.doubts[unsure] += 1
+            self.of_unsure = self.of_unsure + values
+
+    @property
+    def frames(self) -> int:
+        return self.told + self.doubts.total()
+
+    @property
+    def unsure(self) -> Unsure | None:
+        return self.doubts.most_common(1)[0][0] if self.doubts.total() > self.told else None
+
+    @property
+    def means(self) -> np.ndarray:
+        if self.unsure is None:
+            # What was not told decides nothing.
+            return np.asarray(self.of_told) / self.told
+        return np.asarray(self.of_told + self.of_unsure) / self.frames
 
 
 @dataclass
@@ -82,11 +107,7 @@ class Seconds:
             total.frames += 1
             for face in faces:
                 values = np.fromiter(face.probabilities.values(), float, len(face.probabilities))
-                one = total.faces.setdefault(face.track.id, _FaceSum())
-                one.frames += 1
-                one.probabilities = one.probabilities + values
-                if face.unsure is not None:
-                    one.doubts[face.unsure] += 1
+                total.faces.setdefault(face.track.id, _FaceSum()).add(values, face.unsure)
                 total.labels = tuple(face.probabilities)
 
     def drain(self, before: int) -> list[SourceSecond]:
@@ -103,13 +124,9 @@ class Seconds:
         return SourceSecond(*key, total.frames, faces)
 
     def _face(self, face: int, one: _FaceSum, labels: tuple[str, ...]) -> FaceSecond:
-        means = np.asarray(one.probabilities) / one.frames
-        probabilities = dict(zip(labels, means.tolist(), strict=True))
-        unsure = None
-        if 2 * one.doubts.total() > one.frames:
-            unsure = one.doubts.most_common(1)[0][0]
+        probabilities = dict(zip(labels, one.means.tolist(), strict=True))
         expression = None
-        if labels and unsure is None:
+        if labels and one.unsure is None:
             expression = max(probabilities, key=probabilities.__getitem__)
         level = self._levels(expression)
-        return FaceSecond(face, one.frames, probabilities, expression, level, unsure)
+        return FaceSecond(face, one.frames, probabilities, expression, level, one.unsure)

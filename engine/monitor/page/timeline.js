@@ -46,6 +46,8 @@ function draw(end, face, labels) {
     const left = Math.round(width - (end - time + 1) * column);
     const wide = Math.round(width - (end - time) * column) - left;
     let top = height;
+    // What the model was unsure of is there, and recedes.
+    context.globalAlpha = seen.unsure ? 0.3 : 1;
     for (const label of labels) {
       const tall = (seen.probabilities[label] ?? 0) * height;
       context.fillStyle = expressionColour(label);
@@ -53,6 +55,7 @@ function draw(end, face, labels) {
       top -= tall;
     }
   }
+  context.globalAlpha = 1;
   context.fillStyle = colour("line");
   for (const minute of [1, 2]) context.fillRect(width - minute * 60 * column, 0, dpr, height);
 }

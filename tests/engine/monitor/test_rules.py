@@ -20,6 +20,11 @@ def second(time: int, faces: dict[int, str], source: int = 1, run: int = 0) -> S
     )  # fmt: skip
 
 
+def unsure(time: int) -> SourceSecond:
+    face = FaceSecond(1, 30, {"sad": 0.5, "other": 0.5}, None, None, "confidence")
+    return SourceSecond(time, 1, 0, 30, (face,))
+
+
 def fired(rule: Rule, seconds: list[SourceSecond]) -> list[Firing]:
     engine = RuleEngine([rule])
     return [firing for one in seconds for firing in engine.step(one)]
@@ -56,6 +61,17 @@ def test_another_run_of_a_source_has_other_faces() -> None:
 def test_sources_and_faces_are_counted_apart() -> None:
     mixed = [second(t, {1 + t % 2: "sad"}, source=1 + t % 2) for t in range(40)]
     assert all(f.held_s >= 10 for f in fired(NEGATIVE, mixed))
+
+
+@given(st.lists(st.sampled_from(["sad", "happy", "unsure"]), max_size=80), st.integers(1, 12))
+def test_unsure_seconds_do_not_count(moods: list[str], for_s: int) -> None:
+    rule = Rule("r", Condition(levels=frozenset({"low"})), for_s, 0)
+    seconds = [second(t, {1: m}) if m != "unsure" else unsure(t) for t, m in enumerate(moods)]
+    for firing in fired(rule, seconds):
+        seen = [mood for mood in moods[: firing.time + 1] if mood != "unsure"]
+        assert len(seen) >= firing.held_s >= for_s
+    steady = [second(t, {1: "sad"}) if t % 2 else unsure(t) for t in range(2 * for_s + 1)]
+    assert [f.time for f in fired(rule, steady)] == [2 * for_s - 1]
 
 
 MOODS = st.lists(st.sampled_from(["sad", "happy", None]), min_size=1, max_size=200)

@@ -88,3 +88,13 @@ def test_a_second_that_is_mostly_unsure_has_no_expression_and_no_level(
         assert (seen.expression, seen.level, seen.unsure) == ("happy", "high", None)
     rules = RuleEngine([Rule("glad", Condition(levels=frozenset({"high"})), for_s=1)])
     assert bool(rules.step(second)) == (seen.unsure is None)
+
+
+def test_frames_that_were_unsure_decide_nothing_in_a_second_that_is_not() -> None:
+    glad, turned = [0, 0, 0, 0.6, 0.4, 0, 0], [0, 0, 0, 0.05, 0.95, 0, 0]
+    seconds = Seconds(default_levels())
+    for unsure in ("pose", None, "pose", None):
+        seconds.add(1.5, 1, 0, [face(1, turned if unsure else glad, unsure)])
+    ((seen,),) = [second.faces for second in seconds.drain(2)]
+    assert (seen.expression, seen.level, seen.frames) == ("happy", "high", 4)
+    assert seen.probabilities["happy"] == pytest.approx(0.6)
