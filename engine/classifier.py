@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class ExpressionClassifier:
         head: whose answers count, a name of `model.HEADS`.
 
     Attributes:
-        facts: of the model.
+        facts: of the model, under that head.
 
     Raises:
         BadInput: the model is no expression model, or lacks that head.
@@ -32,8 +33,12 @@ class ExpressionClassifier:
         if backend.facts.expression is None:
             raise BadInput(f"{backend.name}: a {backend.facts.kind} model, no expression model")
         self._backend = backend
-        self.facts: ExpressionFacts = backend.facts.expression
-        self._output = self.facts.output_of(head, backend.name)
+        facts = backend.facts.expression
+        self._output = facts.output_of(head, backend.name)
+        # The least confidence was fitted to what people say.
+        self.facts: ExpressionFacts = (
+            facts if head == "votes" else replace(facts, least_confidence=0.0)
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:

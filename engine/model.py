@@ -27,6 +27,8 @@ Colour = Literal["rgb", "bgr", "gray"]
 Resize = Literal["tf1_bilinear", "half_pixel_bilinear", "area", "letterbox"]
 # The least side of an input whose size may be chosen: enough cells for any top-k.
 LEAST_SIDE = 128
+# Sides of faces that a model may ask for: no frame is larger.
+MAX_FACE = 16384
 _CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}
 
 # What people would call a face, and the label of the data set's author.
@@ -165,6 +167,11 @@ class ExpressionFacts:
     def __post_init__(self) -> None:
         if not 0 <= self.least_confidence <= 1:
             raise BadInput(f"least confidence {self.least_confidence:g} is outside 0-1")
+        if not 0 <= self.least_face <= MAX_FACE:
+            raise BadInput(f"least face {self.least_face:g} is outside 0-{MAX_FACE} pixels")
+        for angle in (self.most_yaw, self.most_pitch):
+            if not 0 <= angle <= 90:
+                raise BadInput(f"pose of {angle:g} is outside 0-90 degrees")
 
     def output_of(self, head: str, name: str) -> str:
         """The output of a head: `votes`, or `label` where there is one.

@@ -63,6 +63,17 @@ def test_the_head_that_is_asked_for_answers() -> None:
         assert [rows.argmax() for rows in both] == [number, number]
 
 
+def test_the_least_confidence_is_that_of_the_head_of_votes() -> None:
+    expression = replace(
+        expression_facts().expression, label_output="label_probabilities", least_confidence=0.6,
+        least_face=20.0,
+    )  # fmt: skip
+    backend = FakeBackend(lambda call, inputs: {}, expression_facts(expression=expression))
+    facts = {head: ExpressionClassifier(backend, head).facts for head in HEADS}
+    assert (facts["votes"].least_confidence, facts["label"].least_confidence) == (0.6, 0.0)
+    assert {one.least_face for one in facts.values()} == {20.0}
+
+
 @pytest.mark.parametrize("head", ["label", "mood"])
 def test_a_head_that_is_not_there_is_named(head: str) -> None:
     with pytest.raises(BadInput, match=f"has no head '{head}'"):

@@ -94,6 +94,20 @@ def test_impossible_inputs_are_refused(change: dict[str, object]) -> None:
         replace(facts, **change)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"least_confidence": 1.2}, {"least_face": -1}, {"least_face": float("nan")},
+        {"least_face": "large"}, {"most_yaw": 100}, {"most_pitch": None},
+    ],
+)  # fmt: skip
+def test_impossible_bounds_are_refused(change: dict[str, object]) -> None:
+    raw = json.loads(expression_facts().to_json())
+    raw["expression"] |= change
+    with pytest.raises(BadInput, match=r"x\.onnx.*fer-convert"):
+        ModelFacts.from_json(json.dumps(raw), "x.onnx")
+
+
 def test_sha256_is_that_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
