@@ -50,6 +50,19 @@ def build_parser() -> argparse.ArgumentParser:
     pace.add_argument(
         "--lossless", action="store_true", help="every frame; default for files and images"
     )
+    source.add_argument(
+        "--timeout",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds to wait for a stream's answer and for each next picture (default: 10)",
+    )
+    source.add_argument(
+        "--rtsp-transport",
+        choices=("tcp", "udp"),
+        default="tcp",
+        help="what carries RTSP (default: tcp, which loses nothing)",
+    )
     source.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
 
     models = parser.add_argument_group("models")

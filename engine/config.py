@@ -15,6 +15,7 @@ from .plans.options import PlanOptions
 from .scheduler import Interval, Schedule
 from .smoothing import ExpressionSmoother
 from .sources import Delivery
+from .sources.connection import DEFAULT_CONNECTION, Connection
 from .tracking import FOLLOWERS, MAX_AGE_S
 
 # The shipped weights are data of another part of the package, found by name.
@@ -64,6 +65,7 @@ class PipelineConfig:
             it, where the file leaves that open.
         detect_size: (width, height) of the detector's input in place of that; None to derive it.
         delivery: see `sources.open_source`.
+        connection: how a source in the network is reached.
 
     Raises:
         BadInput: a value outside its range.
@@ -89,6 +91,7 @@ class PipelineConfig:
     min_face: FaceSize = SMALLEST_FACE
     detect_size: tuple[int, int] | None = None
     delivery: Delivery = "auto"
+    connection: Connection = DEFAULT_CONNECTION
 
     def __post_init__(self) -> None:
         Schedule(self.detect_every)

@@ -83,9 +83,12 @@ class Inlet:
     def over(self) -> bool:
         """Whether no frame will come any more."""
         ended = self.state in ("ended", "stopped")
-        return self._waiting is None and (
-            ended or (self.state == "failed" and not is_live(self.uri))
-        )
+        return self._waiting is None and (ended or (self.state == "failed" and not self._live))
+
+    @property
+    def _live(self) -> bool:
+        """Whether it can come back: once it was open, it has said so itself."""
+        return is_live(self.uri) if self.info is None else self.info.live
 
     def take(self) -> Arrival | None:
         """The waiting frame, which is then no longer waiting; call with `arrived` held."""
@@ -102,7 +105,7 @@ class Inlet:
         with self._arrived:
             if self.state in ("opening", "running"):
                 self._unpaused.clear()
-                if is_live(self.uri):
+                if self._live:
                     # Old by the time of `resume`.
                     self._waiting = None
                 self._become("paused")
@@ -140,7 +143,7 @@ class Inlet:
         wait_s = FIRST_RETRY_S
         while not self._stopped.is_set():
             before = self.captured
-            if self._read_to_the_end() or not is_live(self.uri):
+            if self._read_to_the_end() or not self._live:
                 return
             wait_s = FIRST_RETRY_S if self.captured > before else wait_s
             self._stopped.wait(wait_s)
@@ -211,7 +214,7 @@ class Inlet:
             self.captured += 1
             while every and self._waiting is not None and not self._stopped.is_set():
                 self._arrived.wait(timeout=0.5)
-            if self._stopped.is_set() or (self.state == "paused" and is_live(self.uri)):
+            if self._stopped.is_set() or (self.state == "paused" and self._live):
                 return
             self._waiting = arrival
             self._arrived.notify_all()
@@ -221,7 +224,7 @@ class Inlet:
             if self._stopped.is_set():
                 return True
             self.message = message
-            if self.state != "paused" or not is_live(self.uri):
+            if self.state != "paused" or not self._live:
                 self._become("failed")
         return False
 

@@ -67,7 +67,7 @@ class Pipeline:
         with ExitStack() as opened:
             feed = source
             if not isinstance(feed, Feed):
-                feed = open_source(str(feed), config.delivery)
+                feed = open_source(str(feed), config.delivery, config.connection)
             opened.callback(feed.close)
             stages = opened.enter_context(open_stages(config))
             pipeline = cls.from_stages(stages.feeding(feed), stages, config, (stages,))

@@ -20,7 +20,7 @@ from .sinks.base import Sink
 from .sinks.records import CSV, JSONLines
 from .sinks.video import VideoSink
 from .sinks.window import open_window
-from .sources import open_source
+from .sources import Connection, open_source
 from .timing import FrameClock, RunSummary
 from .tracing import span, trace_file
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if args.serve:
         return _serve(args, config)
     with ExitStack() as stack:
-        feed = stack.enter_context(open_source(_uri(args), config.delivery))
+        feed = stack.enter_context(open_source(_uri(args), config.delivery, config.connection))
         pipeline = stack.enter_context(Pipeline.from_config(feed, config))
         stack.enter_context(stopping(pipeline.stop))
         total = _length(args.max_frames, feed.info.frame_count)
@@ -136,6 +136,7 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         min_face=FaceSize.parse(args.min_face),
         detect_size=parse_size(args.detect_size) if args.detect_size is not None else None,
         delivery=delivery,  # type: ignore[arg-type]
+        connection=Connection(args.timeout, args.rtsp_transport),
     )
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 from .classifier import ExpressionClassifier
@@ -78,9 +79,9 @@ class Streams:
 
     @classmethod
     def from_config(
-        cls, config: PipelineConfig, opener: Callable[[str], Reader] = open_reader
+        cls, config: PipelineConfig, opener: Callable[[str], Reader] | None = None
     ) -> Streams:
-        """Open the models that `config` names; see the class for `opener`.
+        """Open the models that `config` names, and sources as it says unless by `opener`.
 
         Raises:
             FerError: a file or backend is missing or unusable.
@@ -98,7 +99,7 @@ class Streams:
             config,
             stages.close,
             stages.detects_anywhere,
-            opener,
+            opener or partial(open_reader, connection=config.connection),
             stages.followers,
         )
 

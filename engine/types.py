@@ -25,7 +25,7 @@ class Frame:
     Attributes:
         image: BGR uint8 `(height, width, 3)`.
         index: number of the frame in its source, from 0; dropped frames leave gaps.
-        time_s: seconds since the source's first frame.
+        time_s: seconds since the source's first frame, by their presentation times.
     """
 
     image: Image

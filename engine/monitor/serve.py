@@ -17,7 +17,7 @@ from ..inlet import is_live
 from ..redaction import redacted
 from ..signals import stopping
 from ..sinks.base import Sink
-from ..sources import Reader, open_reader
+from ..sources import Connection, Reader, open_reader
 from ..streams import StreamResult, Streams
 from .options import (
     MonitorOptions,
@@ -85,7 +85,7 @@ def serve(
     with ExitStack() as stack:
         listening = listen(options)
         stack.callback(listening.close)
-        opener = stack.enter_context(_Opener(uris, every=sinks is not None))
+        opener = stack.enter_context(_Opener(uris, config.connection, every=sinks is not None))
         streams = stack.enter_context(Streams.from_config(_paced(config, sinks), opener))
         streams.endless = sinks is None
         monitor = stack.enter_context(Monitor(streams, options, fixed=sinks is not None))
@@ -145,21 +145,23 @@ class _Opener:
 
     Args:
         uris: of the command line.
+        connection: how sources in the network are reached.
         every: open live sources too.
     """
 
-    def __init__(self, uris: Sequence[str], every: bool) -> None:
+    def __init__(self, uris: Sequence[str], connection: Connection, every: bool) -> None:
         self.fps = 0.0
+        self._connection = connection
         self._opened: dict[str, list[Reader]] = {}
         for uri in uris:
             if every or not is_live(uri):
-                reader = open_reader(uri)
+                reader = open_reader(uri, connection)
                 self.fps = reader.info.fps
                 self._opened.setdefault(uri, []).append(reader)
 
     def __call__(self, uri: str) -> Reader:
         waiting = self._opened.get(uri)
-        return waiting.pop() if waiting else open_reader(uri)
+        return waiting.pop() if waiting else open_reader(uri, self._connection)
 
     def __enter__(self) -> _Opener:
         return self

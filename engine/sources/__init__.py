@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote_to_bytes
 
 from ..errors import BadInput, InputNotFound
-from .base import Feed, LiveFeed, LosslessFeed, Reader, SourceInfo
+from .ahead import ReadAheadFeed
+from .base import Feed, LiveFeed, Reader, SourceInfo
+from .camera import Camera
+from .connection import DEFAULT_CONNECTION, Connection
 from .demo import Demo
 from .images import SUFFIXES, Images, find_images
-from .video import Camera, open_url, open_video
 
 __all__ = [
+    "Connection",
     "Delivery",
     "Feed",
     "Reader",
@@ -24,7 +29,9 @@ __all__ = [
 Delivery = Literal["auto", "realtime", "lossless"]
 
 
-def open_source(uri: str, delivery: Delivery = "auto") -> Feed:
+def open_source(
+    uri: str, delivery: Delivery = "auto", connection: Connection = DEFAULT_CONNECTION
+) -> Feed:
     """Open a source.
 
     Args:
@@ -33,14 +40,15 @@ def open_source(uri: str, delivery: Delivery = "auto") -> Feed:
         delivery: `realtime` gives the newest frame and counts what it drops, at the
             source's own pace; `lossless` gives every frame; `auto` is `realtime` for
             cameras and streams and `lossless` for files.
+        connection: how a source in the network is reached.
 
     Raises:
         InputNotFound: there is nothing at `uri`.
         BadInput: what is there cannot be decoded.
     """
-    reader = open_reader(uri)
+    reader = open_reader(uri, connection)
     if gives_every_frame(delivery, reader.info):
-        return LosslessFeed(reader)
+        return ReadAheadFeed(reader)
     return LiveFeed(reader, paced=not reader.info.live)
 
 
@@ -49,7 +57,7 @@ def gives_every_frame(delivery: Delivery, info: SourceInfo) -> bool:
     return delivery == "lossless" or (delivery == "auto" and not info.live)
 
 
-def open_reader(uri: str) -> Reader:
+def open_reader(uri: str, connection: Connection = DEFAULT_CONNECTION) -> Reader:
     """Open what `uri` names; see `open_source` for its forms and errors."""
     if not uri:
         raise BadInput("the source is empty: give a path, a URL, camera:N or demo")
@@ -57,9 +65,14 @@ def open_reader(uri: str) -> Reader:
         return Demo()
     if uri.startswith("camera:"):
         return _camera(uri.removeprefix("camera:"))
-    if "://" in uri and not uri.startswith("file://"):
-        return open_url(uri)
-    return _file(uri.removeprefix("file://"))
+    if uri.startswith("file://"):
+        return _file(_path_of(uri))
+    if "://" in uri:
+        # Late: FFmpeg's libraries are large, and cameras, pictures and the demo need none.
+        from .open_film import open_url
+
+        return open_url(uri, connection)
+    return _file(uri)
 
 
 def _camera(index: str) -> Camera:
@@ -68,16 +81,36 @@ def _camera(index: str) -> Camera:
     return Camera(int(index))
 
 
+def _path_of(url: str) -> str:
+    """The path in a `file:` URL, whose blanks and other signs are written as `%20`."""
+    path = url.removeprefix("file://").removeprefix("localhost")
+    return os.fsdecode(unquote_to_bytes(os.fsencode(path)))
+
+
 def _file(text: str) -> Reader:
-    path = Path(text).expanduser()
-    if path.is_dir():
-        return Images(find_images(path), path.name)
-    if not path.exists():
+    path = _found(text)
+    if path is None:
         if any(sign in text for sign in "*?["):
+            path = Path(text)
             anchor = Path(path.anchor or ".")
             pattern = str(path.relative_to(path.anchor) if path.anchor else path)
             return Images(find_images(anchor, pattern), text)
-        raise InputNotFound(f"{path}: no such file, folder or source")
+        raise InputNotFound(f"{text}: no such file, folder or source")
+    if path.is_dir():
+        return Images(find_images(path), path.name)
     if path.suffix.lower() in SUFFIXES:
         return Images([path], path.name)
+    from .open_film import open_video
+
     return open_video(path)
+
+
+def _found(text: str) -> Path | None:
+    """What is there by a name, as it is or with `~` for a home; None where nothing is."""
+    try:
+        path = Path(text)
+        if not path.exists():
+            path = path.expanduser()
+        return path if path.exists() else None
+    except (OSError, RuntimeError):  # a name that is too long; a `~` of nobody
+        return None

@@ -1,197 +1,117 @@
-"""Video files, cameras and network streams, read with OpenCV."""
+"""Recordings: films that have an end, in files and at addresses."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-from time import perf_counter
-from typing import cast
+import logging
+from contextlib import ExitStack
 
-import cv2
+import av
+from av.container import InputContainer
 
-from ..errors import BadInput, InputNotFound, SourceFailed
-from ..redaction import redacted
-from ..types import Frame, Image
+from ..errors import BadInput, SourceFailed
+from ..types import Frame
 from .base import Reader, SourceInfo
+from .film import NO_TIMES, NO_VIDEO, TIMES_JUMP, Film, reason
+from .times import PresentationTimes
 
-# FFmpeg's own lines on damaged files would stand beside the one clear error; OpenCV
-# reads this when it opens its first video. A user's own setting stays.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+# Raw streams are guessed from their size, what a duration is read from the last packet.
+NO_PROMISE = NO_TIMES | TIMES_JUMP
+# A container rounds its duration, and seldom knows how long the last picture stands.
+SLACK_S, SLACK_SHARE = 1.0, 0.05
 
-OPEN_TIMEOUT_MS = 5000
-READ_TIMEOUT_MS = 5000
-FALLBACK_FPS = 30.0
-# Containers round their frame count from the duration; less than this share is a break.
-COMPLETE_SHARE = 0.95
+log = logging.getLogger("fer_edge")
 
 
 class Recording(Reader):
-    """Every frame of a video that has an end.
+    """Every frame of a film that has an end.
+
+    Times are the container's presentation times since the first frame; see
+    `PresentationTimes`. The end is that of the film: sound may go on. Broken packets are
+    skipped, and their number is logged at the end.
 
     Args:
-        capture: an open capture.
+        container: closed by the recording.
         name: for people.
 
     Raises:
         BadInput: not even one frame can be decoded.
+        SourceFailed: the container cannot be read.
     """
 
-    def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
-        self._name = name
-        self._capture = capture
-        self._first = _grab(capture) if capture.isOpened() else None
-        if self._first is None:
-            capture.release()
-            raise BadInput(f"{name}: not a video that can be decoded; expected MP4, AVI, MKV, ...")
-        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.info = SourceInfo(name, _fps(capture), count if count > 0 else None, False)
+    def __init__(self, container: InputContainer, name: str) -> None:
+        with ExitStack() as opened:
+            opened.callback(container.close)
+            self._film = Film(container, name)
+            try:
+                self._first = self._film.read()
+            except av.FFmpegError as error:
+                raise SourceFailed(f"{name}: cannot be read ({reason(error)})") from error
+            if self._first is None:
+                raise BadInput(f"{name}: {NO_VIDEO}")
+            opened.pop_all()
+        self._container = container
+        self.info = SourceInfo(name, self._film.fps, self._frame_count(), False)
+        self._times = PresentationTimes(self._film.fps)
         self._index = 0
+        self._last_s = 0.0
+        self._longest_s = 0.0
+        self._failed = False
 
     def read(self) -> Frame | None:
         """Return the next frame; see `Reader.read`."""
-        image, self._first = self._first, None
-        if image is None:
-            image = _grab(self._capture)
-        if image is None:
+        picture, self._first = self._first, None
+        try:
+            picture = picture or self._film.read()
+        except av.FFmpegError as error:
+            raise self._broke_off(reason(error)) from error
+        if picture is None:
             self._check_complete()
             return None
-        frame = Frame(image, self._index, self._index / self.info.fps)
+        image, presented_s = picture
+        frame = Frame(image, self._index, self._times.of(presented_s))
         self._index += 1
+        self._longest_s = max(self._longest_s, frame.time_s - self._last_s)
+        self._last_s = frame.time_s
         return frame
+
+    def close(self) -> None:
+        """Close the file and say what was skipped; may be called twice."""
+        skipped, self._film.skipped = self._film.skipped, 0
+        if skipped and not self._failed:
+            log.warning("%s: broken packets skipped: %d", self.info.name, skipped)
+        self._film.close()
+
+    def _frame_count(self) -> int | None:
+        """About how many frames there are, as the container says."""
+        counted = self._film.stream.frames
+        if counted or not self._container.duration:
+            return counted or None
+        return max(1, round(self._container.duration / av.time_base * self._film.fps))
 
     def _check_complete(self) -> None:
-        expected = self.info.frame_count
-        if expected is not None and self._index < COMPLETE_SHARE * expected - 1:
-            raise SourceFailed(
-                f"{self._name}: damaged, broke off after {self._index} of {expected} frames; "
-                "results up to there are kept"
-            )
+        """Fail where the file ends before the duration that it promises."""
+        if self._container.format.flags & NO_PROMISE:
+            return
+        reached_s, promised_s = self._reached_and_promised_s()
+        # The last picture may stand as long as any before it.
+        slack_s = max(min(SLACK_S, SLACK_SHARE * promised_s), 2 * self._longest_s)
+        if reached_s < promised_s - slack_s:
+            raise self._broke_off(f"{reached_s:.1f} of {promised_s:.1f} s")
+        if self._film.cut_short:
+            raise self._broke_off("in the middle of a packet")
 
-    def close(self) -> None:
-        """Close the file; may be called twice."""
-        self._capture.release()
+    def _reached_and_promised_s(self) -> tuple[float, float]:
+        """Of the film where the container knows its duration, else of any stream."""
+        film, ends_s = self._film.stream, self._film.ends_s
+        if film.duration and film.start_time is not None and film.time_base:
+            begins_s = float(film.start_time * film.time_base)
+            reached_s = ends_s.get(film.index, begins_s) - begins_s
+            return reached_s, float(film.duration * film.time_base)
+        return max(ends_s.values(), default=0.0), (self._container.duration or 0) / av.time_base
 
-
-def open_video(path: Path) -> Recording:
-    """Open a video file.
-
-    Raises:
-        InputNotFound: no file at `path`.
-        BadInput: no video that OpenCV's FFmpeg can decode.
-    """
-    if not path.exists():
-        raise InputNotFound(f"{path}: no such file")
-    return Recording(_open_quietly(lambda: cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)), str(path))
-
-
-class Camera(Reader):
-    """A camera by index.
-
-    Raises:
-        InputNotFound: no camera of that index gives pictures.
-    """
-
-    def __init__(self, index: int) -> None:
-        self._capture = _open_quietly(lambda: cv2.VideoCapture(index))
-        if not self._capture.isOpened():
-            self._capture.release()
-            raise InputNotFound(f"camera {index}: not found; {_cameras_present()}")
-        # One buffered frame: the newest one is wanted, not the oldest.
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self.info = SourceInfo(f"camera {index}", _fps(self._capture), None, True)
-        self._frames = _Clocked(self._capture, self.info.name)
-
-    def read(self) -> Frame | None:
-        """Return the next frame; see `Reader.read`."""
-        return self._frames.read()
-
-    def close(self) -> None:
-        """Release the camera; may be called twice."""
-        self._capture.release()
-
-
-class Stream(Reader):
-    """A network stream without an end, as RTSP, RTMP, UDP and HTTP cameras give it."""
-
-    def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
-        self._capture = capture
-        self.info = SourceInfo(name, _fps(capture), None, True)
-        self._frames = _Clocked(capture, name)
-
-    def read(self) -> Frame | None:
-        """Return the next frame; see `Reader.read`."""
-        return self._frames.read()
-
-    def close(self) -> None:
-        """Close the connection; may be called twice."""
-        self._capture.release()
-
-
-def open_url(url: str) -> Recording | Stream:
-    """Open a URL: a recording where the server gives its length, a live stream else.
-
-    Raises:
-        InputNotFound: nothing that can be decoded answers at the URL in 5 seconds.
-    """
-    name = redacted(url)
-    limits = [
-        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS),
-        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS),
-    ]
-    capture = _open_quietly(lambda: cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits))
-    if not capture.isOpened():
-        capture.release()
-        raise InputNotFound(f"{name}: no stream; check the address and that it is being sent")
-    if capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
-        return Recording(capture, name)
-    return Stream(capture, name)
-
-
-class _Clocked:
-    """Frames of a live capture, stamped with the time since the first one."""
-
-    def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
-        self._capture = capture
-        self._name = name
-        self._started: float | None = None
-        self._index = 0
-
-    def read(self) -> Frame:
-        image = _grab(self._capture)
-        now = perf_counter()
-        if image is None:
-            raise SourceFailed(f"{self._name}: gives no more frames after {self._index}")
-        if self._started is None:
-            self._started = now
-        frame = Frame(image, self._index, now - self._started)
-        self._index += 1
-        return frame
-
-
-def _grab(capture: cv2.VideoCapture) -> Image | None:
-    return cast(Image | None, capture.read()[1])
-
-
-def _fps(capture: cv2.VideoCapture) -> float:
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    return fps if 0.1 <= fps <= 1000 else FALLBACK_FPS
-
-
-def _open_quietly(opening: Callable[[], cv2.VideoCapture]) -> cv2.VideoCapture:
-    """Open a capture without OpenCV's own warnings: the caller says what went wrong."""
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        return opening()
-    except cv2.error:
-        return cv2.VideoCapture()
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-
-
-def _cameras_present() -> str:
-    found = sorted(int(p.name[5:]) for p in Path("/dev").glob("video*") if p.name[5:].isdigit())
-    if not found:
-        return "this machine shows none; plug one in or give --source"
-    return "this machine has " + ", ".join(map(str, found))
+    def _broke_off(self, where: str) -> SourceFailed:
+        self._failed = True
+        return SourceFailed(
+            f"{self.info.name}: damaged, broke off after {self._index} frames ({where}); "
+            "results up to there are kept"
+        )

@@ -1,0 +1,36 @@
+"""How sources in the network are reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal, get_args
+
+from ..errors import BadInput
+
+Transport = Literal["tcp", "udp"]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a source in the network is reached.
+
+    Attributes:
+        timeout_s: seconds to wait for an answer, and for each next packet.
+        rtsp_transport: what carries RTSP: `tcp` loses nothing, `udp` waits for nothing.
+
+    Raises:
+        BadInput: a value outside its range.
+    """
+
+    timeout_s: float = 10.0
+    rtsp_transport: Transport = "tcp"
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.timeout_s) and self.timeout_s > 0):
+            raise BadInput(f"timeout {self.timeout_s:g}: give more than 0 seconds")
+        if self.rtsp_transport not in get_args(Transport):
+            raise BadInput(f"RTSP over {self.rtsp_transport!r}: give tcp or udp")
+
+
+DEFAULT_CONNECTION = Connection()
