@@ -62,7 +62,8 @@ class ONNXRuntimeBackend(Backend):
     def infer(self, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
         """Run the network once; see `Backend.infer`."""
         outputs = self._session.run(self._names, dict(inputs))
-        return dict(zip(self._names, outputs, strict=True))
+        # As they come they keep the session's memory from being given back, all of it.
+        return {name: np.array(value) for name, value in zip(self._names, outputs, strict=True)}
 
     def infer_frame(self, image: Image, see: InputFacts | None = None) -> dict[str, Floats]:
         """Run a detector on a whole frame; see `Backend.infer_frame`.

@@ -11,6 +11,7 @@ from ..backends import Backend
 from ..backends.plan import NO_TIME, Plan, Trial
 from ..errors import FerError
 from ..tolerances import TOLERANCES
+from .memory import give_back
 from .probe import Answers, Probe
 
 # A plan has to be quicker by this part of the time to take the place of another one.
@@ -59,6 +60,7 @@ class Contest:
         self._best: Backend | None = None
         self._best_s = 0.0
         self._opening_s: dict[str, float] = {}
+        self._plain_opening_s = 0.0
         self.trials: list[Trial] = []
 
     def begin(self, plan: Plan, reference: Backend | None = None) -> None:
@@ -74,7 +76,7 @@ class Contest:
         started_s = self._clock()
         self._best = self._open(plan)
         self._plain = self._probe.answers(reference or self._best)
-        self._opening_s[plan.backend] = self._clock() - started_s
+        self._plain_opening_s = self._opening_s[plan.backend] = self._clock() - started_s
         self._ends_s = self._clock() + self._limit_s
         self._best_s = self._least_time(self._best)
         self.trials.append(Trial(self._best.plan, self._best_s))
@@ -94,8 +96,7 @@ class Contest:
         if self._left_s() <= expected_s:
             return Trial(plan, problem=NO_TIME)
         started_s = self._clock()
-        opening = _Opening(self._open, plan, self._probe)
-        done = opening.wait(self._left_s())
+        done = self._opened(plan)
         if done is None:
             return Trial(plan, problem="not open in time")
         self._opening_s[plan.backend] = self._clock() - started_s
@@ -105,9 +106,16 @@ class Contest:
         tolerance = TOLERANCES[_tolerance_of(backend.plan.precision)]
         problem = self._probe.difference(self._plain, answers, tolerance)
         if problem:
-            backend.close()
+            _released(backend)
             return Trial(backend.plan, problem=problem)
         return self._raced(backend)
+
+    def _opened(self, plan: Plan) -> _Opened | None:
+        """A plan's model and answers, or what went wrong, or None where it takes too long."""
+        if plan.device == "CPU" and self._plain_opening_s < self._left_s():
+            # It will be open soon, and glibc takes back in full only what the main thread had.
+            return _try_to_open(self._open, plan, self._probe)
+        return _Opening(self._open, plan, self._probe).wait(self._left_s())
 
     def _raced(self, other: Backend) -> Trial:
         """Let another plan and the best one take turns."""
@@ -123,7 +131,7 @@ class Contest:
         trial = Trial(other.plan, other_s)
         if other_s < (1 - MARGIN) * best_s:
             self._best, other, self._best_s = other, self._best, other_s
-        other.close()
+        _released(other)
         return trial
 
     def _least_time(self, backend: Backend) -> float:
@@ -143,6 +151,32 @@ class Contest:
         return self._ends_s - self._clock()
 
 
+# A model and its answers, or what went wrong.
+_Opened = tuple[Backend, Answers] | str
+
+
+def _try_to_open(open_plan: Callable[[Plan], Backend], plan: Plan, probe: Probe) -> _Opened:
+    try:
+        backend = open_plan(plan)
+        try:
+            # Where a model is compiled when it is used first, that is here.
+            return backend, probe.answers(backend)
+        except BaseException:
+            _released(backend)
+            raise
+    except FerError as error:
+        return f"does not open: {error}"
+    # A library that fails on a device must not end a run that can do without.
+    except Exception as error:
+        return f"fails: {(str(error).strip().splitlines() or [type(error).__name__])[-1]}"
+
+
+def _released(backend: Backend) -> None:
+    """Close a model, so that the next one has its memory."""
+    backend.close()
+    give_back()
+
+
 class _Opening:
     """Opens a plan in a thread of its own, which can be waited for or left to itself.
 
@@ -156,14 +190,14 @@ class _Opening:
         self._probe = probe
         self._lock = threading.Lock()
         self._given_up = False
-        self._done: tuple[Backend, Answers] | str | None = None
+        self._done: _Opened | None = None
         self._thread = threading.Thread(
             target=self._work, name=f"try {plan.describe()}", daemon=True
         )
         self._thread.start()
 
-    def wait(self, seconds: float) -> tuple[Backend, Answers] | str | None:
-        """(the model, its answers), or what went wrong, or None where it takes longer."""
+    def wait(self, seconds: float) -> _Opened | None:
+        """What came of it; None where it takes longer."""
         self._thread.join(seconds)
         with self._lock:
             self._given_up = self._done is None
@@ -173,29 +207,13 @@ class _Opening:
         return self._done
 
     def _work(self) -> None:
-        done: tuple[Backend, Answers] | str
-        try:
-            done = self._opened()
-        except FerError as error:
-            done = f"does not open: {error}"
-        # A library that fails on a device must not end a run that can do without.
-        except Exception as error:
-            done = f"fails: {(str(error).strip().splitlines() or [type(error).__name__])[-1]}"
+        done = _try_to_open(self._open, self._plan, self._probe)
         with self._lock:
             if not self._given_up:
                 self._done = done
                 return
         if not isinstance(done, str):
-            done[0].close()
-
-    def _opened(self) -> tuple[Backend, Answers]:
-        backend = self._open(self._plan)
-        try:
-            # Where a model is compiled when it is used first, that is here.
-            return backend, self._probe.answers(backend)
-        except BaseException:
-            backend.close()
-            raise
+            _released(done[0])
 
 
 def _tolerance_of(precision: str) -> str:

@@ -64,6 +64,8 @@ def test_outputs_belong_to_the_caller(name: str, tmp_path: Path) -> None:
     with open_backend(write_expression(tmp_path / "e.onnx"), name) as backend:
         first = backend.infer({"face": np.ones((1, 1, 8, 8), np.float32)})["probabilities"]
         before = first.copy()
+        # No memory of the model is behind it, which would not be given back before it.
+        assert first.flags.owndata
         backend.infer({"face": np.full((1, 1, 8, 8), -100, np.float32)})
         np.testing.assert_array_equal(first, before)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,11 +17,13 @@ from fer_edge.engine.backends import Backend, FakeBackend, Plan
 from fer_edge.engine.backends.plan import NO_TIME
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import DetectorFacts, ExpressionFacts
+from fer_edge.engine.plans import measure
 from fer_edge.engine.plans.measure import MARGIN, Contest
 from fer_edge.engine.plans.probe import probe_for
 from fer_edge.engine.tolerances import TOLERANCES
 from fer_edge.engine.types import Floats
 
+from ...conftest import REPOSITORY
 from ..scripted import detector_facts, expression_facts, fake_expression
 
 PROBE = probe_for(expression_facts())
@@ -154,6 +158,7 @@ def test_what_opens_too_slowly_is_left_to_itself_and_closed(
 ) -> None:
     world = World([0.01, 0.001])
     first, slow = world.plans()
+    slow = replace(slow, device="GPU")
     may_go_on = threading.Event()
     closed = threading.Event()
 
@@ -172,6 +177,71 @@ def test_what_opens_too_slowly_is_left_to_itself_and_closed(
     assert contest.trials[1].problem == "not open in time"
     may_go_on.set()
     assert closed.wait(timeout=60)
+
+
+def test_a_plan_on_the_cpu_is_not_waited_for_where_the_plain_one_took_too_long() -> None:
+    world = World([0.01, 0.001], opening_s=1.0)
+    first, slow = world.plans()
+    may_go_on = threading.Event()
+
+    def opening(plan: Plan) -> Backend:
+        if plan.backend == "other":
+            may_go_on.wait()
+        return world.open(plan)
+
+    contest = Contest(opening, PROBE, 0.05, lambda: world.now_s)
+    contest.begin(first)
+    contest.try_all([replace(slow, backend="other")])
+    may_go_on.set()
+    assert contest.trials[1].problem == "not open in time"
+
+
+STUCK = """
+import threading
+from fer_edge.engine.backends import Plan
+from fer_edge.engine.plans import measure
+from tests.engine.plans.test_measure import PROBE, World
+
+measure._LEAVE_WITHIN_S = 0.01
+world = World([0.01, 0.001])
+first, stuck = world.plans()
+
+def opening(plan):
+    if plan.device == "GPU":
+        threading.Event().wait()
+    return world.open(plan)
+
+contest = measure.Contest(opening, PROBE, 0.1, lambda: world.now_s)
+contest.begin(first)
+contest.try_all([Plan("fake", "GPU", "fp32", 2)])
+print(contest.trials[1].problem)
+"""
+
+
+def test_a_plan_that_never_opens_does_not_keep_the_program_from_ending() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout == "not open in time\n"
+
+
+def test_the_memory_of_each_plan_that_is_out_is_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World([0.01, 0.001, 0.02, 0.001])
+    first, quick, slow, wrong = world.plans()
+    world.answers = {wrong: 0.8}
+    open_then: list[int] = []
+    monkeypatch.setattr(
+        measure,
+        "give_back",
+        lambda: open_then.append(sum(not model.closed for model in world.opened.values())),
+    )
+    contest = world.contest(limit_s=100)
+    contest.begin(first)
+    contest.try_all([quick, slow, wrong])
+    assert open_then == [1, 1, 1]
 
 
 def test_a_reference_gives_the_answers_where_the_first_plan_is_not_plain() -> None:
