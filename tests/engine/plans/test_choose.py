@@ -148,6 +148,12 @@ def test_what_was_measured_beside_other_work_holds_as_long_as_there_is_some(
             remembered.append(model.decision.remembered)
             assert ("beside other work" in model.why()) == model.decision.busy
     assert remembered == [False, True, False, True, True]
+    # What the user asks to be measured holds.
+    open_model(path, PlanOptions(again=True)).close()
+    monkeypatch.setattr(choose, "is_busy", lambda: False)
+    with open_model(path) as model:
+        assert model.decision is not None
+        assert model.decision.remembered
 
 
 @needs_openvino
