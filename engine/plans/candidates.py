@@ -166,10 +166,11 @@ def _rank(plan: Plan, variants: Sequence[Variant]) -> tuple[object, ...]:
 def _no_device(options: PlanOptions, able: Sequence[Device]) -> str:
     if not able:
         return "no inference backend is installed: pip install openvino"
+    names = ", ".join(["auto", *sorted({device.name for device in able})])
     there = "; ".join(
         f"{device.backend} {device.describe()}" for device in able if device.name != AUTO
     )
-    return f"--device {options.device}: there is none here; there are {there}"
+    return f"--device {options.device}: there is none here; give one of {names}: {there}"
 
 
 def _no_precision(

@@ -113,7 +113,10 @@ def test_fp32_asks_for_the_plain_plan_of_a_file_with_fp16_weights() -> None:
 
 
 def test_what_is_not_there_is_told_in_a_line_with_what_is() -> None:
-    with pytest.raises(BackendUnavailable, match=r"--device npu: .*openvino CPU A processor \(fp"):
+    with pytest.raises(
+        BackendUnavailable,
+        match=r"--device npu: .*give one of auto, AUTO, CPU: openvino CPU A processor \(fp",
+    ):
         candidates(PlanOptions(device="npu"), (CPU, AUTO), (OWN,))
     with pytest.raises(BackendUnavailable, match=r"--precision fp16: .*has bf16, fp32 for"):
         candidates(PlanOptions(precision="fp16"), (CPU,), (OWN,))
