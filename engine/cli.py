@@ -172,7 +172,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     out = parser.add_argument_group("results")
-    out.add_argument("--save", type=Path, metavar="VIDEO", help="annotated video (.mp4 .avi .mkv)")
+    out.add_argument(
+        "--save", type=Path, metavar="VIDEO", help="annotated video (.mp4 .mkv .webm .avi)"
+    )
+    out.add_argument(
+        "--no-audio", action="store_true", help="--save without the sound of the source's file"
+    )
+    out.add_argument(
+        "--encoder",
+        default="auto",
+        metavar="NAME",
+        help="of --save: auto (libx264), h264_nvenc, h264_qsv or h264_v4l2m2m",
+    )
     out.add_argument("--jsonl", type=Path, metavar="FILE", help="one JSON object a frame")
     out.add_argument(
         "--raw", action="store_true", help="--jsonl with the probabilities before --smooth"
@@ -256,6 +267,8 @@ def _check(args: argparse.Namespace) -> None:
     outputs = [path for path in (args.save, args.jsonl, args.csv, args.trace) if path]
     if len({path.absolute() for path in outputs}) < len(outputs):
         raise BadInput("two outputs have the same name; give each its own")
+    if not args.save and (args.no_audio or args.encoder != "auto"):
+        raise BadInput("--no-audio and --encoder are for --save; give it, or leave them out")
     if args.landmarks and args.blur:
         raise BadInput("--landmarks draws nothing on blurred faces; leave it or --blur out")
     if args.threads and args.threads > cores():

@@ -16,11 +16,10 @@ from .progress import Progress, open_progress
 from .scheduler import Interval
 from .signals import stopping
 from .sinks.annotated import Annotated
-from .sinks.base import Sink
+from .sinks.base import PictureSink, Sink
 from .sinks.records import CSV, JSONLines
-from .sinks.video import VideoSink
 from .sinks.window import open_window
-from .sources import Connection, open_source
+from .sources import Connection, SourceInfo, open_source
 from .timing import FrameClock, RunSummary
 from .tracing import span, trace_file
 
@@ -43,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         with ExitStack() as outputs:
             sinks = [
                 outputs.enter_context(sink)
-                for sink in _sinks(args, pipeline.labels, feed.info.fps, pipeline.stop)
+                for sink in _sinks(args, pipeline.labels, feed.info, pipeline.stop)
             ]
             progress = outputs.enter_context(open_progress(feed.info.name, total, args.quiet))
             with trace_file(args.trace):
@@ -88,7 +87,7 @@ def _serve(args: argparse.Namespace, config: PipelineConfig) -> int:
 
 
 def _sinks(
-    args: argparse.Namespace, labels: tuple[str, ...], fps: float, stop: Callable[[], None]
+    args: argparse.Namespace, labels: tuple[str, ...], info: SourceInfo, stop: Callable[[], None]
 ) -> Iterator[Sink]:
     """Open the outputs one by one, so that the caller can close those that did open."""
     if args.jsonl:
@@ -96,9 +95,20 @@ def _sinks(
     if args.csv:
         yield CSV(args.csv, labels)
     if args.save:
-        yield Annotated(VideoSink(args.save, fps), args.blur, args.landmarks)
+        yield Annotated(_video(args, info), args.blur, args.landmarks)
     if args.show:
         yield Annotated(open_window(stop), args.blur, args.landmarks)
+
+
+def _video(args: argparse.Namespace, info: SourceInfo) -> PictureSink:
+    # Late: FFmpeg's libraries are large, and other outputs need none.
+    from .sinks.sound import open_sound
+    from .sinks.video import VideoSink
+
+    sink = VideoSink(args.save, info.fps, args.encoder)
+    if info.file is not None and not args.no_audio:
+        sink.add_sound(open_sound(info.file, info.begins_s))
+    return sink
 
 
 def _uri(args: argparse.Namespace) -> str:

@@ -22,7 +22,7 @@ MAY_IMPORT = {
 # Inside the engine: a module may only import from layers below its own.
 LAYERS = [
     {"errors", "head_pose"},
-    {"types", "model", "timing", "outputs", "redaction", "signals"},
+    {"types", "model", "timing", "outputs", "redaction", "signals", "ffmpeg"},
     {"tolerances", "folders", "cores"},
     {"engine_file", "tracing"},
     {"gray"},

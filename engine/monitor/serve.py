@@ -17,7 +17,7 @@ from ..inlet import is_live
 from ..redaction import redacted
 from ..signals import stopping
 from ..sinks.base import Sink
-from ..sources import Connection, Reader, open_reader
+from ..sources import Connection, Reader, SourceInfo, open_reader
 from ..streams import StreamResult, Streams
 from .options import (
     MonitorOptions,
@@ -33,8 +33,8 @@ from .watchdog import notify
 
 MISSING = "--serve needs a web server: pip install 'fer-edge[monitor]'"
 
-SinkOpener = Callable[[tuple[str, ...], float, Callable[[], None]], Iterator[Sink]]
-"""Opens outputs one by one, given the labels, the frame rate, and what ends the run."""
+SinkOpener = Callable[[tuple[str, ...], SourceInfo, Callable[[], None]], Iterator[Sink]]
+"""Opens outputs one by one, given the labels, the source, and what ends the run."""
 
 
 def options_from(args: argparse.Namespace) -> MonitorOptions:
@@ -95,7 +95,7 @@ def serve(
             streams.add(uri)
         _welcome(options, server.port)
         if sinks is not None:
-            _write(streams, monitor.observe, sinks, opener.fps, args.max_frames)
+            _write(streams, monitor.observe, sinks, opener.info, args.max_frames)
             streams.endless = True
         for result in streams:
             monitor.observe(result)
@@ -109,12 +109,12 @@ def _write(
     streams: Streams,
     observe: Callable[[StreamResult], None],
     sinks: SinkOpener,
-    fps: float,
+    info: SourceInfo,
     max_frames: int | None,
 ) -> None:
     """Run to the sources' end, into the outputs too, and make those complete."""
     with ExitStack() as outputs:
-        opened = [outputs.enter_context(s) for s in sinks(streams.labels, fps, streams.stop)]
+        opened = [outputs.enter_context(s) for s in sinks(streams.labels, info, streams.stop)]
         for result in streams:
             for sink in opened:
                 sink.write(result.result)
@@ -150,13 +150,13 @@ class _Opener:
     """
 
     def __init__(self, uris: Sequence[str], connection: Connection, every: bool) -> None:
-        self.fps = 0.0
+        self.info = SourceInfo("", 0.0, None, live=False)
         self._connection = connection
         self._opened: dict[str, list[Reader]] = {}
         for uri in uris:
             if every or not is_live(uri):
                 reader = open_reader(uri, connection)
-                self.fps = reader.info.fps
+                self.info = reader.info
                 self._opened.setdefault(uri, []).append(reader)
 
     def __call__(self, uri: str) -> Reader:

@@ -6,6 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 from ..errors import FerError
@@ -24,6 +25,8 @@ class SourceInfo:
         live: whether waiting loses frames (cameras and streams).
         stills: whether each frame is a picture of its own, with nothing to follow from
             one to the next.
+        file: the film's file on this machine, for its sound; None without one.
+        begins_s: when its first frame is shown, in seconds of the file's own time.
     """
 
     name: str
@@ -31,6 +34,8 @@ class SourceInfo:
     frame_count: int | None
     live: bool
     stills: bool = False
+    file: Path | None = None
+    begins_s: float = 0.0
 
 
 class Reader(ABC):

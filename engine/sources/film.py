@@ -21,6 +21,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from ..errors import BadInput
+from ..ffmpeg import threads_for
 from ..types import Image
 from .picture import picture_of
 from .times import plausible_fps
@@ -30,8 +31,6 @@ MAKE_UP_TIMES, NO_TIMES, TIMES_JUMP = 0x1, 0x80, 0x200
 # Broken packets one after the other that end a film: some demuxers fail for ever.
 MOST_BROKEN = 10_000
 MOST_PIXELS = 1 << 26
-# Decoding more threads than one costs a tenth more, which pays for large pictures only.
-PIXELS_FOR_THREADS = 1 << 20
 # What FFmpeg makes a film of, and nobody else would: text, drawn as on a terminal.
 NO_FILMS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 NO_VIDEO = "not a video that can be decoded; expected MP4, AVI, MKV, ..."
@@ -111,7 +110,7 @@ class Film:
         # Pictures after a broken one are damaged, not lost.
         decoder.flags |= Flags.output_corrupt
         decoder.thread_type = "AUTO"
-        decoder.thread_count = 1 if decoder.width * decoder.height < PIXELS_FOR_THREADS else 0
+        decoder.thread_count = threads_for(decoder.width, decoder.height)
 
     def _demux(self) -> None:
         self._packets = self._container.demux(self._wanted)
@@ -131,7 +130,7 @@ class Film:
                 break
             if packet.size:
                 self._note_end(packet)
-            if packet.stream_index == self.stream.index:
+            if packet.stream is self.stream:
                 self.skipped += broken
                 self.cut_short = packet.is_corrupt if packet.size else self.cut_short
                 return packet
@@ -158,13 +157,6 @@ class Film:
         at = frame.dts if frame.pts is None else frame.pts
         time_base = self.stream.time_base
         return None if at is None or time_base is None else float(at * time_base)
-
-
-def reason(error: av.FFmpegError) -> str:
-    """What went wrong, for people; without the address, which may hold a password."""
-    if isinstance(error, av.error.ExitError):
-        return "nothing came in time; --timeout waits longer"
-    return str(error.strerror or type(error).__name__)
 
 
 def _film_of(container: InputContainer, name: str) -> VideoStream:

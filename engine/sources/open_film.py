@@ -10,9 +10,10 @@ import av
 from av.container import InputContainer
 
 from ..errors import BadInput, InputNotFound, SourceFailed
+from ..ffmpeg import local, reason
 from ..redaction import redacted
 from .connection import Connection
-from .film import MOST_PIXELS, NO_VIDEO, reason
+from .film import MOST_PIXELS, NO_VIDEO
 from .stream import Stream
 from .video import Recording
 
@@ -35,8 +36,7 @@ def open_video(path: Path) -> Recording:
         InputNotFound: no file at `path`.
         BadInput: no video that can be decoded.
     """
-    # Absolute and with its protocol, so that no part of a name is taken for one.
-    return Recording(_open_file(f"file:{path.absolute()}", str(path)), str(path))
+    return Recording(_open_file(local(path), str(path)), str(path), path)
 
 
 def open_url(url: str, connection: Connection) -> Recording | Stream:
@@ -106,4 +106,4 @@ def _open_fetched(url: str, name: str, connection: Connection) -> InputContainer
             raise SourceFailed(f"{name}: broke off ({reason(error)})") from error
         except OSError as error:
             raise SourceFailed(f"{name}: no room to fetch it ({error.strerror})") from error
-        return _open_file(f"file:{file.name}", name)
+        return _open_file(local(Path(file.name)), name)

@@ -9,9 +9,10 @@ import av
 from av.container import InputContainer
 
 from ..errors import SourceFailed
+from ..ffmpeg import reason
 from ..types import Frame
 from .base import Reader, SourceInfo
-from .film import NO_TIMES, Film, reason
+from .film import NO_TIMES, Film
 from .times import ArrivalTimes, PresentationTimes
 
 # A playlist gives many seconds of film at once, to be shown at their own pace.

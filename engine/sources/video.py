@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
+from pathlib import Path
 
 import av
 from av.container import InputContainer
 
 from ..errors import BadInput, SourceFailed
+from ..ffmpeg import reason
 from ..types import Frame
 from .base import Reader, SourceInfo
-from .film import NO_TIMES, NO_VIDEO, TIMES_JUMP, Film, reason
+from .film import NO_TIMES, NO_VIDEO, TIMES_JUMP, Film
 from .times import PresentationTimes
 
 # Raw streams are guessed from their size, what a duration is read from the last packet.
@@ -32,13 +34,14 @@ class Recording(Reader):
     Args:
         container: closed by the recording.
         name: for people.
+        file: what is opened, where it is a file of this machine.
 
     Raises:
         BadInput: not even one frame can be decoded.
         SourceFailed: the container cannot be read.
     """
 
-    def __init__(self, container: InputContainer, name: str) -> None:
+    def __init__(self, container: InputContainer, name: str, file: Path | None = None) -> None:
         with ExitStack() as opened:
             opened.callback(container.close)
             self._film = Film(container, name)
@@ -50,7 +53,10 @@ class Recording(Reader):
                 raise BadInput(f"{name}: {NO_VIDEO}")
             opened.pop_all()
         self._container = container
-        self.info = SourceInfo(name, self._film.fps, self._frame_count(), False)
+        self.info = SourceInfo(
+            name, self._film.fps, self._frame_count(), live=False, file=file,
+            begins_s=self._first[1] or 0.0,
+        )  # fmt: skip
         self._times = PresentationTimes(self._film.fps)
         self._index = 0
         self._last_s = 0.0

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from time import monotonic, sleep
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from fer_edge.engine.sources.demo import demo_face_box
 
 from ..conftest import REPOSITORY
 from .scripted import expression_facts
+from .sources.films import write_film
 from .tiny_models import write_detector, write_expression
 
 COMMAND = [sys.executable, "-m", "fer_edge.engine.cli"]
@@ -73,6 +75,25 @@ def test_a_run_writes_every_output_and_a_summary(
         "out.jsonl",
         "out.csv",
     }
+
+
+def test_a_film_is_saved_with_its_times_and_its_sound_unless_told_otherwise(
+    models: list[str], tmp_path: Path
+) -> None:
+    times_s = [0, 0.1, 0.15, 0.5, 0.7]
+    film = write_film(tmp_path / "film.mkv", times_s, size=(128, 96), clock=1000, sound_s=1.0)
+    kinds = {}
+    for option in ((), ("--no-audio",)):
+        out, lines = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+        options = ["--source", str(film), "--save", str(out), "--jsonl", str(lines), "--quiet"]
+        assert main([*models, *options, *option]) == 0
+        with av.open(str(out)) as container:
+            kinds[option] = [stream.type for stream in container.streams]
+            saved_s = [frame.time for frame in container.decode(video=0)]
+        written_s = [json.loads(line)["time"] for line in lines.read_text().splitlines()]
+        assert saved_s == pytest.approx(times_s, abs=1e-3)
+        assert written_s == pytest.approx(times_s, abs=1e-3)
+    assert list(kinds.values()) == [["video", "audio"], ["video"]]
 
 
 def test_a_picture_of_a_face_alone_is_the_face(tmp_path: Path) -> None:
@@ -254,6 +275,9 @@ def unconverted(path: Path) -> str:
         (lambda d: ["--csv", f"{d}/no/where.csv"], "where.csv: cannot be written"),
         (lambda d: ["--save", f"{d}/no/where.mp4"], "where.mp4: cannot be written"),
         (lambda d: ["--save", f"{d}/x.gif"], "x.gif: unknown kind of video"),
+        (lambda d: ["--no-audio"], "--no-audio and --encoder are for --save"),
+        (lambda d: ["--save", f"{d}/x.mp4", "--encoder", "x265"], "no encoder 'x265'; there are"),
+        (lambda d: ["--timeout", "0"], "timeout 0: give more than 0 seconds"),
         (lambda d: ["--csv", f"{d}/same", "--jsonl", f"{d}/same"], "same name"),
         (lambda d: ["--backend", "abacus"], "abacus"),
         (lambda d: ["--tracker", "psychic"], "psychic"),
