@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from fer_edge.engine.errors import BackendUnavailable, BadInput, FerError
+from fer_edge.engine.command import run_command
+from fer_edge.engine.errors import BackendUnavailable
+from fer_edge.engine.places import check_apart
+from fer_edge.engine.signals import interrupting
 
 from .isa import CAPS, capped, check_isa
 
@@ -23,6 +27,7 @@ examples:
 
 Close other programs first: whatever else runs is measured too.
 """
+OUTPUTS = ("json", "markdown", "html", "trace", "plot", "readme")
 COMMANDS = ("run", "figures", "accuracy", "compare", "soak", "report", "readme")
 
 
@@ -229,7 +234,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, 2 after an error it explained, 130 after Ctrl-C.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    with interrupting():
+        return run_command(
+            "fer-bench",
+            partial(_run, list(sys.argv[1:] if arguments is None else arguments)),
+            "interrupted; finished cases are in the files asked for",
+        )
+
+
+def _run(words: list[str]) -> int:
     args = build_parser().parse_args(with_command(words))
     try:
         _check_names(args)
@@ -248,17 +261,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "report": commands.show_report,
             "readme": commands.write_readme,
         }[args.command](args, ["fer-bench", *words])
-        return 0
-    except FerError as error:
-        return _fail(" ".join(str(error).split()))
     except ModuleNotFoundError as error:
-        missing = BackendUnavailable(
+        raise BackendUnavailable(
             f"{error.name} is not installed: pip install 'fer-edge[bench]'"
-        )
-        return _fail(str(missing))
-    except KeyboardInterrupt:
-        print("fer-bench: interrupted; finished cases are in the files asked for", file=sys.stderr)
-        return 130
+        ) from error
+    return 0
 
 
 def with_command(words: Sequence[str]) -> list[str]:
@@ -269,15 +276,12 @@ def with_command(words: Sequence[str]) -> list[str]:
 
 
 def _check_names(args: argparse.Namespace) -> None:
-    paths = [getattr(args, name, None) for name in ("json", "markdown", "html", "trace", "plot")]
-    given = [path.absolute() for path in paths if path]
-    if len(set(given)) < len(given):
-        raise BadInput("two outputs have the same name; give each its own")
+    from fer_edge.engine.sources import files_of
 
-
-def _fail(reason: str) -> int:
-    print(f"fer-bench: error: {reason}", file=sys.stderr)
-    return 2
+    given = {name: value for name, value in vars(args).items() if isinstance(value, Path)}
+    outputs = [given.pop(name) for name in OUTPUTS if name in given]
+    sources = [str(path) for path in given.values()] + [getattr(args, "source", None) or "demo"]
+    check_apart(outputs, (path for source in sources for path in files_of(source)))
 
 
 if __name__ == "__main__":

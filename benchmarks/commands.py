@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from fer_edge.engine.errors import BadInput, FerError
-from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.outputs import check_writable, write_file
 
 from .compare import compare
 from .intervals import Interval
@@ -151,7 +151,7 @@ def _outputs(args: argparse.Namespace) -> dict[str, Path]:
     if "html" in outputs:
         check_installed()
     for path in outputs.values():
-        PendingFile(path).discard()
+        check_writable(path)
     return outputs
 
 
@@ -161,9 +161,7 @@ def _store(report: Report, outputs: dict[str, Path]) -> None:
     forms: dict[str, Callable[[Report], str]] = {"markdown": markdown, "html": html_page}
     for name, form in forms.items():
         if name in outputs:
-            pending = PendingFile(outputs[name])
-            pending.path.write_text(form(report), encoding="utf-8")
-            pending.commit()
+            write_file(outputs[name], form(report))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fer_edge.engine.errors import BadInput, InputNotFound
-from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.outputs import write_file
 
 from .machine import describe
 from .records import Contestant, Report
@@ -109,6 +109,4 @@ def update_readme(readme: Path, report: Report, report_path: Path) -> None:
     """
     source = check_place(readme, report_path)
     text = replaced(readme.read_text(encoding="utf-8"), section(report, source), str(readme))
-    pending = PendingFile(readme)
-    pending.path.write_text(text, encoding="utf-8")
-    pending.commit()
+    write_file(readme, text)

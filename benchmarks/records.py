@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fer_edge.engine.errors import BadInput, InputNotFound
-from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.outputs import write_file
 
 from .intervals import Interval
 
@@ -541,9 +541,7 @@ def write_json(values: dict[str, Any], path: Path) -> None:
     Raises:
         OutputNotWritable: it cannot be written.
     """
-    pending = PendingFile(path)
-    pending.path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    pending.commit()
+    write_file(path, json.dumps(values, indent=1) + "\n")
 
 
 def write_report(report: Report, path: Path) -> None:

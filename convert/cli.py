@@ -7,7 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fer_edge.engine.errors import BackendUnavailable, BadInput, FerError
+from fer_edge.engine.command import run_command
+from fer_edge.engine.errors import BackendUnavailable, BadInput
+from fer_edge.engine.places import check_apart
+from fer_edge.engine.signals import interrupting
 from fer_edge.engine.tensorrt.options import Size, parse_sizes
 
 EPILOG = """\
@@ -173,19 +176,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, 2 after an error it explained, 130 after Ctrl-C.
     """
-    args = build_parser().parse_args(arguments)
-    try:
-        return _convert(args)
-    except FerError as error:
-        print(f"fer-convert: error: {_one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("fer-convert: interrupted; nothing was written", file=sys.stderr)
-        return 130
 
+    def body() -> int:
+        return _convert(build_parser().parse_args(arguments))
 
-def _one_line(error: FerError) -> str:
-    return " ".join(str(error).split())
+    with interrupting():
+        return run_command("fer-convert", body, "interrupted; nothing was written")
 
 
 def _convert(args: argparse.Namespace) -> int:
@@ -208,7 +204,7 @@ def _convert(args: argparse.Namespace) -> int:
         raise BadInput(f"--{flag} is for engines: give --target too, or leave it out")
     outputs = _outputs(output, args.size)
     onnx = args.input if kind == "onnx" else output.with_suffix(".onnx")
-    _check_names(args, [*outputs.values(), *([] if kind == "onnx" else [onnx])])
+    _check_names(args, {*outputs.values()} | ({onnx} if kind != "onnx" else set()))
     # Late: TensorFlow takes seconds to import.
     try:
         from .convert import convert
@@ -248,13 +244,14 @@ def _check_options(args: argparse.Namespace, kind: str) -> None:
         raise BadInput(f"{args.input}: is {name}, for which --{flag} changes nothing; leave it out")
 
 
-def _check_names(args: argparse.Namespace, outputs: list[Path]) -> None:
-    source = args.input.resolve()
-    for path in outputs:
-        if path.resolve() == source:
-            raise BadInput(f"{path}: is the input itself; give another name with -o")
-    if args.json and args.json.resolve() in [source, *(path.resolve() for path in outputs)]:
-        raise BadInput(f"{args.json}: is the input or the output; give --json another name")
+def _check_names(args: argparse.Namespace, outputs: set[Path]) -> None:
+    # Late: OpenCV, for what is a picture, takes longer to import than --help may take.
+    from fer_edge.engine.sources import files_of
+
+    read = [args.input, Path(args.labels or "")]
+    for pictures in (args.images, args.calibrate):
+        read += files_of(str(pictures or ""))
+    check_apart([*outputs, args.json], read)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 
@@ -40,13 +41,11 @@ def convert(args: argparse.Namespace, kind: Kind, output: Path) -> None:
     # What the user asked for is looked at before the long part, not behind it.
     if args.images:
         find_images(args.images)
-    pending = PendingFile(output)
-    try:
-        report = PendingFile(args.json) if args.json else None
-    except BaseException:
-        pending.discard()
-        raise
-    try:
+    with ExitStack() as outputs:
+        pending = outputs.enter_context(PendingFile(output))
+        if pending.stream:
+            raise BadInput(f"{output}: is no file; a model is checked before it is kept")
+        report = outputs.enter_context(PendingFile(args.json)) if args.json else None
         steps: dict[Kind, Callable[[Path, Options, Step], Conversion]] = {
             "frozen_graph": convert_detector,
             "keras": convert_expression,
@@ -57,21 +56,13 @@ def convert(args: argparse.Namespace, kind: Kind, output: Path) -> None:
             with step("measuring ranges and sensitivities for int8"):
                 inputs = calibration_inputs(options.calibrate, conversion.facts)
                 conversion = quantised(conversion, inputs)
-        with step("writing and checking the file"):
+        with step("writing and checking the file"), pending.writing():
             write(conversion, pending.path)
         with step("comparing it with the original"):
             parity = check_parity(conversion, pending.path, args.images)
         seconds = perf_counter() - started
         if report:
-            write_json(conversion, parity, pending, seconds, report.path)
-        pending.commit()
-        if report:
-            report.commit()
-    except BaseException:
-        pending.discard()
-        if report:
-            report.discard()
-        raise
+            write_json(conversion, parity, pending, seconds, report)
     if not args.quiet:
         print_table(conversion, parity, output, seconds)
 

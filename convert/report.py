@@ -10,7 +10,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from fer_edge.engine.errors import OutputNotWritable
 from fer_edge.engine.outputs import PendingFile
 
 from .conversion import Conversion, Step
@@ -60,9 +59,9 @@ def print_table(conversion: Conversion, parity: Parity, path: Path, seconds: flo
 
 
 def write_json(
-    conversion: Conversion, parity: Parity, output: PendingFile, seconds: float, out: Path
+    conversion: Conversion, parity: Parity, output: PendingFile, seconds: float, out: PendingFile
 ) -> None:
-    """Write the same as JSON to `out`, while the model still has its pending name.
+    """Write the same as JSON, while the model still has its pending name.
 
     Raises:
         OutputNotWritable: no room left for it, or the like.
@@ -79,10 +78,8 @@ def write_json(
         "parity": as_json(parity),
         "notes": [*conversion.notes, *parity.notes()],
     }
-    try:
-        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputNotWritable(f"{out}: cannot be written ({error.strerror})") from error
+    with out.writing(), out.open(encoding="utf-8", errors="backslashreplace") as file:
+        file.write(json.dumps(report, indent=1) + "\n")
 
 
 def _rows(conversion: Conversion, path: Path, seconds: float) -> Mapping[str, Any]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from .command import run_command
 from .cores import cores
-from .errors import BadInput, FerError
+from .errors import BadInput
+from .signals import ending_at_once
 
 EPILOG = """\
 examples:
@@ -184,7 +187,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="of --save: auto (libx264), h264_nvenc, h264_qsv or h264_v4l2m2m",
     )
-    out.add_argument("--jsonl", type=Path, metavar="FILE", help="one JSON object a frame")
+    out.add_argument(
+        "--jsonl", type=Path, metavar="FILE", help="one JSON object a frame; - for stdout"
+    )
     out.add_argument(
         "--raw", action="store_true", help="--jsonl with the probabilities before --smooth"
     )
@@ -241,20 +246,21 @@ def _add_monitor_options(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `fer-run`; returns the exit status: 0, or 2 after an error it explained."""
-    args = build_parser().parse_args(arguments)
-    try:
-        if args.version:
-            return _print_version()
-        if args.list_backends:
-            return _print_backends(args)
-        _check(args)
-        # Late: OpenCV and the backend take longer to import than --help may take.
-        from .run import run
+    with ending_at_once("fer-run: interrupted; nothing was written"):
+        return run_command("fer-run", partial(_run, arguments))
 
-        return run(args)
-    except FerError as error:
-        print(f"fer-run: error: {error}", file=sys.stderr)
-        return 2
+
+def _run(arguments: Sequence[str] | None) -> int:
+    args = build_parser().parse_args(arguments)
+    if args.version:
+        return _print_version()
+    if args.list_backends:
+        return _print_backends(args)
+    _check(args)
+    # Late: OpenCV and the backend take longer to import than --help may take.
+    from .run import run
+
+    return run(args)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -264,9 +270,6 @@ def _check(args: argparse.Namespace) -> None:
         raise BadInput("several sources need --serve; give one --source, or --serve 8080")
     if args.serve and args.trace:
         raise BadInput("--trace traces one source; leave out --serve")
-    outputs = [path for path in (args.save, args.jsonl, args.csv, args.trace) if path]
-    if len({path.absolute() for path in outputs}) < len(outputs):
-        raise BadInput("two outputs have the same name; give each its own")
     if not args.save and (args.no_audio or args.encoder != "auto"):
         raise BadInput("--no-audio and --encoder are for --save; give it, or leave them out")
     if args.landmarks and args.blur:

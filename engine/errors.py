@@ -5,6 +5,7 @@
     │   └── UnsafeModel                       a model file that asks to run foreign code
     ├── InputNotFound (FileNotFoundError)     a file, folder or camera that is not there
     ├── OutputNotWritable (OSError)           a result that cannot be stored
+    │   └── ReaderGone                        nobody reads an output any more
     ├── BackendUnavailable (ImportError)      a backend, toolkit or extra that is not installed
     ├── SourceFailed (RuntimeError)           a source that broke while it was read
     └── ParityError (ArithmeticError)         a converted model that differs from its original
@@ -34,6 +35,10 @@ class InputNotFound(FerError, FileNotFoundError):
 
 class OutputNotWritable(FerError, OSError):
     """An output cannot be created or written."""
+
+
+class ReaderGone(OutputNotWritable):
+    """Whoever read an output, as the other end of a pipe, has seen enough."""
 
 
 class BackendUnavailable(FerError, ImportError):

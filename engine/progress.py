@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from .timing import FrameClock
@@ -62,18 +64,23 @@ class TerminalProgress(Progress):
             faces=faces,
             dropped=f"  {dropped} dropped" if dropped else "",
         )
-        self._bars.refresh()
+        self._on_terminal(self._bars.refresh)
 
     def __enter__(self) -> Progress:
-        self._bars.start()
+        self._on_terminal(self._bars.start)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+        self._on_terminal(self._bars.stop)
+
+    def _on_terminal(self, action: Callable[[], None]) -> None:
+        """A terminal that was closed is no reason to lose results."""
+        with suppress(OSError):
+            action()
 
 
 def open_progress(name: str, total: int | None, quiet: bool) -> Progress:
     """Progress for a run: on a terminal, unless `quiet`."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         return Progress()
     return TerminalProgress(name, total)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 from .config import PipelineConfig
-from .errors import BadInput, SourceFailed
+from .console import say
+from .errors import BadInput, ReaderGone, SourceFailed
 from .input_size import FaceSize, parse_size
 from .pipeline import Pipeline
+from .places import check_apart
 from .progress import Progress, open_progress
 from .scheduler import Interval
 from .signals import stopping
@@ -19,7 +21,7 @@ from .sinks.annotated import Annotated
 from .sinks.base import PictureSink, Sink
 from .sinks.records import CSV, JSONLines
 from .sinks.window import open_window
-from .sources import Connection, SourceInfo, open_source
+from .sources import Connection, SourceInfo, files_of, open_source
 from .timing import FrameClock, RunSummary
 from .tracing import span, trace_file
 
@@ -32,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
             are kept.
     """
     config = config_from(args)
+    check_apart((args.save, args.jsonl, args.csv, args.trace), _files_read(args, config))
     if args.serve:
         return _serve(args, config)
     with ExitStack() as stack:
@@ -51,16 +54,26 @@ def run(args: argparse.Namespace) -> int:
         if not args.quiet:
             source = pipeline.source
             summary = clock.summary(source.captured, source.dropped, faces)
-            print(describe(summary, pipeline.plans), file=sys.stderr)
+            say(describe(summary, pipeline.plans))
     if failure is not None:
         raise failure
     return 0
 
 
+def _files_read(args: argparse.Namespace, config: PipelineConfig) -> Iterator[Path]:
+    for uri in args.source or ():
+        yield from files_of(uri)
+    if config.detector_path is not None:
+        yield config.detector_path
+    yield config.expression_path
+    if args.serve:
+        yield Path(args.rules)
+
+
 def _loop(
     pipeline: Pipeline, sinks: Sequence[Sink], progress: Progress, max_frames: int | None
 ) -> tuple[FrameClock, int, SourceFailed | None]:
-    """Run to the end; a source that broke off ends the run, not its outputs."""
+    """Run to the end; a source that broke off, or a reader that went, loses no output."""
     clock, faces = FrameClock(), 0
     try:
         for result in pipeline:
@@ -74,6 +87,8 @@ def _loop(
                 pipeline.stop()
     except SourceFailed as failure:
         return clock, faces, failure
+    except ReaderGone:
+        pipeline.stop()
     return clock, faces, None
 
 

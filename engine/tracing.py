@@ -18,7 +18,6 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import NamedTuple
 
-from .errors import OutputNotWritable
 from .outputs import PendingFile
 
 # A recording that nobody ends must not eat the memory of an edge box: 100 bytes a span.
@@ -145,11 +144,8 @@ def write_trace(recording: Recording, path: Path) -> None:
 
 
 def _write(recording: Recording, pending: PendingFile) -> None:
-    try:
-        pending.path.write_text(chrome_trace(recording), encoding="utf-8")
-    except OSError as error:
-        raise OutputNotWritable(f"{pending.final}: cannot be written ({error.strerror})") from error
-    pending.commit()
+    with pending, pending.writing(), pending.open("w", encoding="utf-8") as file:
+        file.write(chrome_trace(recording))
 
 
 def chrome_trace(recording: Recording) -> str:

@@ -68,7 +68,6 @@ def save_checkpoint(path: Path, config: TrainingConfig, faces: str, state: Check
         faces: a fingerprint of what it trains on.
         state: to keep.
     """
-    pending = PendingFile(path)
     arrays = {
         f"{name}{index:04}": value
         for name in GROUPS
@@ -77,9 +76,8 @@ def save_checkpoint(path: Path, config: TrainingConfig, faces: str, state: Check
     about = json.dumps(
         {"config": asdict(config), "faces": faces, "progress": asdict(state.progress)}
     )
-    with pending.path.open("wb") as file:
+    with PendingFile(path) as pending, pending.writing(), pending.open("wb") as file:
         np.savez(file, **{"about": np.array(about), **arrays})
-    pending.commit()
 
 
 def load_checkpoint(path: Path, config: TrainingConfig, faces: str) -> Checkpoint | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from fer_edge.engine.errors import BackendUnavailable, FerError
+from fer_edge.engine.command import run_command
+from fer_edge.engine.errors import BackendUnavailable
 from fer_edge.engine.model import HEADS
+from fer_edge.engine.signals import interrupting
 
 EPILOG = """\
 examples:
@@ -148,6 +151,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, 2 after an error it explained, 130 after Ctrl-C.
     """
+    with interrupting():
+        return run_command(
+            "fer-train",
+            partial(_run, arguments),
+            "interrupted; give the same command again to go on",
+        )
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     args = build_parser().parse_args(arguments)
     try:
         # Late: Keras takes seconds to import.
@@ -158,22 +170,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "finetune": commands.finetune,
             "evaluate": commands.evaluate_model,
         }[args.command](args)
-        return 0
-    except FerError as error:
-        return _fail(" ".join(str(error).split()))
     except ModuleNotFoundError as error:
-        missing = BackendUnavailable(
+        raise BackendUnavailable(
             f"{error.name} is not installed: pip install 'fer-edge[train]'"
-        )
-        return _fail(str(missing))
-    except KeyboardInterrupt:
-        print("fer-train: interrupted; give the same command again to go on", file=sys.stderr)
-        return 130
-
-
-def _fail(reason: str) -> int:
-    print(f"fer-train: error: {reason}", file=sys.stderr)
-    return 2
+        ) from error
+    return 0
 
 
 if __name__ == "__main__":

@@ -35,11 +35,10 @@ def save_keras(
     Raises:
         OutputNotWritable: the file cannot be written.
     """
-    pending = PendingFile(path)
-    model.save(pending.path)
-    with zipfile.ZipFile(pending.path, "a") as archive:
-        archive.writestr(FACTS_MEMBER, json.dumps(own_facts(labels, certainty)))
-    pending.commit()
+    with PendingFile(path) as pending, pending.writing():
+        model.save(pending.path)
+        with zipfile.ZipFile(pending.path, "a") as archive:
+            archive.writestr(FACTS_MEMBER, json.dumps(own_facts(labels, certainty)))
 
 
 def own_facts(labels: Sequence[str], certainty: Certainty | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.outputs import write_file
 
 from .augment import Augmentation, augment
 from .data import LabelledFaces
@@ -26,9 +26,7 @@ def write_sheet(path: Path, faces: LabelledFaces, how: Augmentation, seed: int) 
     rows = [
         part[at : at + COLUMNS] for at in range(0, len(shown), COLUMNS) for part in (shown, changed)
     ]
-    pending = PendingFile(path)
     picture = sheet_png(
         np.concatenate(rows), [""] * 2 * len(shown), "as they are, and as they are shown", COLUMNS
     )
-    pending.path.write_bytes(picture)
-    pending.commit()
+    write_file(path, picture)

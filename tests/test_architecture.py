@@ -21,9 +21,9 @@ MAY_IMPORT = {
 }
 # Inside the engine: a module may only import from layers below its own.
 LAYERS = [
-    {"errors", "head_pose"},
-    {"types", "model", "timing", "outputs", "redaction", "signals", "ffmpeg"},
-    {"tolerances", "folders", "cores"},
+    {"errors", "head_pose", "console", "signals"},
+    {"types", "model", "timing", "places", "redaction", "command", "ffmpeg"},
+    {"tolerances", "folders", "cores", "outputs"},
     {"engine_file", "tracing"},
     {"gray"},
     {

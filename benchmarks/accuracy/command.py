@@ -12,7 +12,7 @@ from importlib.metadata import version
 from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.input_size import FaceSize, parse_size
-from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.outputs import check_writable
 
 from ..machine import describe, this_machine
 from ..opened import Opened, open_detector
@@ -42,7 +42,7 @@ def measured(
     if args.plot is not None:
         check_installed()
     for path in filter(None, (args.json, args.plot)):
-        PendingFile(path).discard()
+        check_writable(path)
     labels = read_labels(args.faces, args.images)
     with ExitStack() as opened:
         detectors = _open(args.models, _config(args), opened)

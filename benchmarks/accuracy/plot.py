@@ -46,10 +46,10 @@ def draw(report: AccuracyReport, path: Path) -> None:
         _by_size(grid[1][1], report)
         handles, labels = grid[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False)
-        pending = PendingFile(path)
-        figure.savefig(pending.path, dpi=110, format=path.suffix.lstrip(".").lower() or "png")
+        kind = path.suffix.lstrip(".").lower() or "png"
+        with PendingFile(path) as pending, pending.writing(), pending.open("wb") as file:
+            figure.savefig(file, dpi=110, format=kind)
         plt.close(figure)
-        pending.commit()
 
 
 def _precision_recall(axes: Any, report: AccuracyReport, size: str) -> None:

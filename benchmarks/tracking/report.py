@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.outputs import write_file
 
 from .metrics import Score
 
@@ -59,9 +59,7 @@ def figures(score: Score) -> dict[str, float]:
 
 def write(report: Mapping[str, Any], path: Path) -> None:
     """Write a report beside its final name and move it into place."""
-    pending = PendingFile(path)
-    pending.path.write_text(json.dumps(report, indent=1) + "\n")
-    pending.commit()
+    write_file(path, json.dumps(report, indent=1) + "\n")
 
 
 def show(report: Mapping[str, Any], console: Console) -> None:

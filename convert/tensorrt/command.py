@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from fer_edge.engine.cuda.gpu import GPU, present_gpu
-from fer_edge.engine.errors import BackendUnavailable, BadInput, OutputNotWritable
+from fer_edge.engine.errors import BackendUnavailable, BadInput
 from fer_edge.engine.model import ModelFacts, read_facts
 from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.tensorrt.engine_build import engine_bytes
@@ -104,23 +104,16 @@ def build(
 def _build(job: Job, facts: ModelFacts, onnx: Path, output: Path, step: Step, quiet: bool) -> None:
     started = perf_counter()
     content, library = onnx.read_bytes(), job.library
-    pending = PendingFile(output)
-    try:
+    with PendingFile(output) as pending:
         with step(f"building {output.name} with {library.product} {library.version}"):
             about, data = engine_bytes(onnx.name, content, facts, library, job.options, job.gpu)
-        try:
-            pending.path.write_bytes(data)
-        except OSError as error:
-            raise OutputNotWritable(f"{output}: cannot be written ({error.strerror})") from error
-        pending.commit()
-    except BaseException:
-        pending.discard()
-        raise
+        with pending.writing(), pending.open("wb") as file:
+            file.write(data)
     if not quiet:
         size = "" if about.size is None else f"{about.size[0]}x{about.size[1]}, "
         print(
             f"{output}: {facts.kind}, {size}{about.precision}, for SM "
-            f"{', '.join(about.compute_capabilities)}, {output.stat().st_size / 1e6:.1f} MB, "
+            f"{', '.join(about.compute_capabilities)}, {len(data) / 1e6:.1f} MB, "
             f"in {perf_counter() - started:.1f} s"
         )
 

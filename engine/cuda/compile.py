@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import BackendUnavailable, BadInput, FerError
-from ..outputs import PendingFile
+from ..outputs import write_file
 
 # Each becomes a module of its own, which the driver compiles when a kernel of it is wanted.
 SOURCES = {name: Path(__file__).with_name(f"{name}.cu") for name in ("kernels", "kcf")}
@@ -109,9 +109,7 @@ def main() -> int:
     PTX_FOLDER.mkdir(exist_ok=True)
     for (name, architecture), ptx in made.items():
         path = ptx_path(name, architecture)
-        pending = PendingFile(path)
-        pending.path.write_text(f"{source_mark(name, sources[name])}\n{ptx}")
-        pending.commit()
+        write_file(path, f"{source_mark(name, sources[name])}\n{ptx}")
         print(f"{path}: {path.stat().st_size:,} bytes")
     return 0
 

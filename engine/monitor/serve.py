@@ -6,13 +6,13 @@ import argparse
 import logging
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
 from ..config import PipelineConfig
-from ..errors import BackendUnavailable, BadInput
+from ..console import say
+from ..errors import BackendUnavailable, BadInput, ReaderGone
 from ..inlet import is_live
 from ..redaction import redacted
 from ..signals import stopping
@@ -116,8 +116,11 @@ def _write(
     with ExitStack() as outputs:
         opened = [outputs.enter_context(s) for s in sinks(streams.labels, info, streams.stop)]
         for result in streams:
-            for sink in opened:
-                sink.write(result.result)
+            try:
+                for sink in opened:
+                    sink.write(result.result)
+            except ReaderGone:
+                return
             observe(result)
             if max_frames is not None and sum_processed(streams) >= max_frames:
                 streams.stop()
@@ -177,7 +180,7 @@ def _welcome(options: MonitorOptions, port: int) -> None:
     named = socket.gethostname() if options.host in ("0.0.0.0", "::") else options.host
     host = f"[{named}]" if ":" in named else named
     query = f"/?token={options.token}" if options.token else "/"
-    print(f"monitor at http://{host}:{port}{query}", file=sys.stderr, flush=True)
+    say(f"monitor at http://{host}:{port}{query}")
     notify("READY=1")
 
 

@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any, TextIO
+from typing import IO, Any
 
-from ..errors import OutputNotWritable
+from ..errors import OutputNotWritable, ReaderGone
 from ..outputs import PendingFile
 from ..types import Face, FrameResult
 from .base import Sink
@@ -23,42 +23,58 @@ FLUSH_EVERY_S = 1.0
 
 
 class _TextSink(Sink):
-    """Text written beside its final name and flushed every second."""
+    """Text written beside its final name and flushed every second; into streams at once."""
 
     def __init__(self, path: Path) -> None:
         self._pending = PendingFile(path)
-        self._file: TextIO = self._pending.path.open("w", encoding="utf-8", newline="")
-        self._flushed_s = monotonic()
         self._results = 0
+        try:
+            # Names of files may hold what is no text.
+            self._file: IO[str] = self._pending.open(
+                encoding="utf-8", errors="backslashreplace", newline=""
+            )
+        except OSError as error:
+            raise self._failure(error) from error
+        self._flushed_s = monotonic()
 
     def write(self, result: FrameResult) -> None:
         """Write one result; see `Sink.write`."""
         try:
             self._write(self._file, result)
             self._results += 1
-            if monotonic() - self._flushed_s >= FLUSH_EVERY_S:
+            if self._pending.stream or monotonic() - self._flushed_s >= FLUSH_EVERY_S:
                 self._file.flush()
                 self._flushed_s = monotonic()
         except OSError as error:
-            raise OutputNotWritable(
-                f"{self._pending.final}: cannot be written ({error.strerror}); "
-                f"what was written is in {self._pending.path}"
-            ) from error
+            raise self._failure(error) from error
 
-    def _write(self, file: TextIO, result: FrameResult) -> None:
+    def _failure(self, error: OSError) -> OutputNotWritable:
+        if isinstance(error, OutputNotWritable):
+            return error
+        if isinstance(error, BrokenPipeError):
+            return ReaderGone(f"{self._pending.final}: nobody reads it any more")
+        text = f"{self._pending.final}: cannot be written ({error.strerror})"
+        if not self._pending.stream and self._results:
+            text += f"; what was written is in {self._pending.path}"
+        return OutputNotWritable(text)
+
+    def _write(self, file: IO[str], result: FrameResult) -> None:
         raise NotImplementedError
 
     def finish(self, complete: bool) -> None:
-        """Close the file; see `Sink.finish`."""
+        """Close the file; a run without a frame leaves an earlier one. See `Sink.finish`."""
         try:
             self._file.close()
+        except BrokenPipeError:
+            pass
         except OSError as error:
-            raise OutputNotWritable(
-                f"{self._pending.final}: cannot be written ({error.strerror})"
-            ) from error
-        if complete:
+            if complete:
+                raise self._failure(error) from error
+        if complete and (self._results or not self._pending.final.exists()):
             self._pending.commit()
-        elif not self._results:
+        elif self._results:
+            self._pending.keep()
+        else:
             self._pending.discard()
 
 
@@ -74,7 +90,7 @@ class JSONLines(_TextSink):
         super().__init__(path)
         self._raw = raw
 
-    def _write(self, file: TextIO, result: FrameResult) -> None:
+    def _write(self, file: IO[str], result: FrameResult) -> None:
         file.write(json.dumps(record(result, self._raw), ensure_ascii=False) + "\n")
 
 
@@ -92,7 +108,7 @@ class CSV(_TextSink):
             + ["unsure"]
         )
 
-    def _write(self, file: TextIO, result: FrameResult) -> None:
+    def _write(self, file: IO[str], result: FrameResult) -> None:
         for face in result.faces:
             known = face_record(face)
             probabilities, pose = known.get("probabilities", {}), known.get("pose", {})

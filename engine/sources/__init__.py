@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote_to_bytes
 
 from ..errors import BadInput, InputNotFound
 from .ahead import ReadAheadFeed
@@ -13,6 +10,7 @@ from .base import Feed, LiveFeed, Reader, SourceInfo
 from .camera import Camera
 from .connection import DEFAULT_CONNECTION, Connection
 from .demo import Demo
+from .files import files_of, find, is_glob, matching, path_of_url
 from .images import SUFFIXES, Images, find_images
 
 __all__ = [
@@ -21,6 +19,7 @@ __all__ = [
     "Feed",
     "Reader",
     "SourceInfo",
+    "files_of",
     "gives_every_frame",
     "open_reader",
     "open_source",
@@ -66,7 +65,7 @@ def open_reader(uri: str, connection: Connection = DEFAULT_CONNECTION) -> Reader
     if uri.startswith("camera:"):
         return _camera(uri.removeprefix("camera:"))
     if uri.startswith("file://"):
-        return _file(_path_of(uri))
+        return _file(path_of_url(uri))
     if "://" in uri:
         # Late: FFmpeg's libraries are large, and cameras, pictures and the demo need none.
         from .open_film import open_url
@@ -81,20 +80,11 @@ def _camera(index: str) -> Camera:
     return Camera(int(index))
 
 
-def _path_of(url: str) -> str:
-    """The path in a `file:` URL, whose blanks and other signs are written as `%20`."""
-    path = url.removeprefix("file://").removeprefix("localhost")
-    return os.fsdecode(unquote_to_bytes(os.fsencode(path)))
-
-
 def _file(text: str) -> Reader:
-    path = _found(text)
+    path = find(text)
     if path is None:
-        if any(sign in text for sign in "*?["):
-            path = Path(text)
-            anchor = Path(path.anchor or ".")
-            pattern = str(path.relative_to(path.anchor) if path.anchor else path)
-            return Images(find_images(anchor, pattern), text)
+        if is_glob(text):
+            return Images(matching(text), text)
         raise InputNotFound(f"{text}: no such file, folder or source")
     if path.is_dir():
         return Images(find_images(path), path.name)
@@ -103,14 +93,3 @@ def _file(text: str) -> Reader:
     from .open_film import open_video
 
     return open_video(path)
-
-
-def _found(text: str) -> Path | None:
-    """What is there by a name, as it is or with `~` for a home; None where nothing is."""
-    try:
-        path = Path(text)
-        if not path.exists():
-            path = path.expanduser()
-        return path if path.exists() else None
-    except (OSError, RuntimeError):  # a name that is too long; a `~` of nobody
-        return None

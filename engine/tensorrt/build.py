@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput, OutputNotWritable
+from ..errors import BadInput
 from ..model import InputFacts, ModelFacts
-from ..outputs import PendingFile
+from ..outputs import write_file
 from .libraries import Library
 from .log import open_log
 from .options import EngineOptions
@@ -57,7 +57,7 @@ def build_engine(onnx: bytes, facts: ModelFacts, library: Library, options: Engi
     if engine is None:
         raise BadInput(f"{facts.source_name}: {library.product} builds no engine: {log.reason()}")
     if cache is not None and options.timing_cache is not None:
-        _save_timing_cache(cache, options.timing_cache)
+        write_file(options.timing_cache, bytes(cache.serialize()))
     return bytes(engine)
 
 
@@ -130,12 +130,3 @@ def _load_timing_cache(config: Any, path: Path | None) -> Any:
     if cache is None or not config.set_timing_cache(cache, False):
         raise BadInput(f"{path}: a timing cache of another TensorRT or GPU; remove it")
     return cache
-
-
-def _save_timing_cache(cache: Any, path: Path) -> None:
-    pending = PendingFile(path)
-    try:
-        pending.path.write_bytes(bytes(cache.serialize()))
-    except OSError as error:
-        raise OutputNotWritable(f"{path}: cannot be written ({error.strerror})") from error
-    pending.commit()

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_edge.engine.errors import OutputNotWritable
-from fer_edge.engine.outputs import PendingFile
+from fer_edge.engine.outputs import write_file
 from fer_edge.engine.types import Floats
 
 from .metrics import (
@@ -119,9 +119,7 @@ def write_report(
     except OSError as error:
         raise OutputNotWritable(f"{folder}: cannot be made ({error.strerror})") from error
     for name, data in contents.items():
-        pending = PendingFile(folder / name)
-        pending.path.write_bytes(data)
-        pending.commit()
+        write_file(folder / name, data)
     return folder / "report.html"
 
 

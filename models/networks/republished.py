@@ -116,10 +116,8 @@ def save_first_weights(network: Any, path: Path) -> None:
     """
     variables = {name: np.asarray(value) for name, value in named_variables(network).items()}
     half = {k: v.astype(np.float16) for k, v in variables.items() if not k.startswith("logits")}
-    pending = PendingFile(path)
-    with pending.path.open("wb") as file:
+    with PendingFile(path) as pending, pending.writing(), pending.open("wb") as file:
         np.savez_compressed(file, **half)  # type: ignore[arg-type]
-    pending.commit()
 
 
 def make_file(

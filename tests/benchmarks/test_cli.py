@@ -305,7 +305,7 @@ def test_what_nvml_says_reaches_the_report(monkeypatch: pytest.MonkeyPatch) -> N
         (["--precision", "posit8"], "no precision 'posit8'"),
         (["stages", "--detector", "haar"], "leave --detector haar out"),
         (["--json", "no/where.json"], "where.json: cannot be written"),
-        (["--json", "a", "--html", "a"], "same name"),
+        (["--json", "a", "--html", "a"], "one file for two"),
         (["compare", "missing.json", "missing.json"], "missing.json: no such report"),
         (["report", "missing.json"], "missing.json: no such report"),
         (["readme", "missing.json", "README.md"], "missing.json: no such report"),

@@ -56,7 +56,7 @@ def text(path: Path) -> str:
             lambda d: [keras_model(d / "m.keras"), "-o", f"{d}/no/o.onnx"],
             "o.onnx: cannot be written",
         ),
-        (lambda d: [keras_model(d / "m.keras"), "-o", f"{d}/m.keras"], "is the input itself"),
+        (lambda d: [keras_model(d / "m.keras"), "-o", f"{d}/m.keras"], "is the input"),
         (lambda d: [keras_model(d / "m.keras"), "--precision", "int3"], "fp32 or fp16 or int8"),
         (lambda d: [keras_model(d / "m.keras"), "--labels", "a,b"], "2 labels for 7 classes"),
         (lambda d: [keras_model(d / "m.keras"), "--labels", f"{d}/no.txt"], "no.txt: no such"),

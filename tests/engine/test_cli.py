@@ -22,7 +22,6 @@ from fer_edge.engine.cli import main
 from fer_edge.engine.sources.demo import demo_face_box
 
 from ..conftest import REPOSITORY
-from .scripted import expression_facts
 from .sources.films import write_film
 from .tiny_models import write_detector, write_expression
 
@@ -177,7 +176,7 @@ def test_blur_hides_faces_in_the_saved_video(models: list[str], tmp_path: Path) 
     assert sharpness[("--blur",)] < sharpness[()] / 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_run_with_its_files_complete(
     number: signal.Signals, models: list[str], tmp_path: Path
 ) -> None:
@@ -186,9 +185,9 @@ def test_a_signal_ends_the_run_with_its_files_complete(
         [*COMMAND, *models, "--realtime", "--jsonl", str(jsonl), "--save", str(video)],
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    pending = tmp_path / ".out.partial.mp4"
     end = monotonic() + 60
-    while not (pending.exists() and pending.stat().st_size) and monotonic() < end:
+    while not any(p.stat().st_size for p in tmp_path.glob(".out.partial-*.mp4")):
+        assert monotonic() < end
         sleep(0.05)
     sleep(0.5)
     process.send_signal(number)
@@ -198,7 +197,7 @@ def test_a_signal_ends_the_run_with_its_files_complete(
     assert len(lines) > 0
     assert f"{len(lines)} processed" in said
     assert cv2.VideoCapture(str(video)).read()[0]
-    assert not pending.exists()
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_terminal_shows_progress(models: list[str]) -> None:
@@ -269,7 +268,7 @@ def unconverted(path: Path) -> str:
         (lambda d: ["--detector", unconverted(d / "plain.onnx")], "without fer-edge facts"),
         (
             lambda d: ["--detector", str(write_expression(d / "e.onnx"))],
-            f"{expression_facts().source_name}: an expression model, no detector",
+            "e.onnx: an expression model, no detector",
         ),
         (lambda d: ["--jsonl", f"{d}/no/where.jsonl"], "where.jsonl: cannot be written"),
         (lambda d: ["--csv", f"{d}/no/where.csv"], "where.csv: cannot be written"),
@@ -278,7 +277,7 @@ def unconverted(path: Path) -> str:
         (lambda d: ["--no-audio"], "--no-audio and --encoder are for --save"),
         (lambda d: ["--save", f"{d}/x.mp4", "--encoder", "x265"], "no encoder 'x265'; there are"),
         (lambda d: ["--timeout", "0"], "timeout 0: give more than 0 seconds"),
-        (lambda d: ["--csv", f"{d}/same", "--jsonl", f"{d}/same"], "same name"),
+        (lambda d: ["--csv", f"{d}/same", "--jsonl", f"{d}/same"], "one file for two outputs"),
         (lambda d: ["--backend", "abacus"], "abacus"),
         (lambda d: ["--tracker", "psychic"], "psychic"),
         (lambda d: ["--min-score", "7"], "outside 0-1"),
@@ -302,3 +301,21 @@ def test_bad_input_is_one_clear_line(
     assert words in said.err
     assert said.err.count("\n") == 1
     assert not list(work.glob("*partial*"))
+
+
+@pytest.mark.parametrize("option", ["--save", "--jsonl", "--csv", "--trace"])
+@pytest.mark.parametrize("source", ["talk.mp4", "file://{}/talk.mp4", "pictures", "pictures/*.png"])
+def test_no_output_is_written_over_what_is_read(
+    option: str, source: str, models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    recorded = tmp_path / ("pictures/1.png" if "pictures" in source else "talk.mp4")
+    recorded.write_bytes(b"cannot be recorded again")
+    uri = source.format(tmp_path) if "{}" in source else str(tmp_path / source)
+    link = tmp_path / "link.mp4"
+    link.hardlink_to(recorded)
+    assert main([*models, "--source", uri, option, str(link)]) == 2
+    assert "is the input" in capsys.readouterr().err
+    assert recorded.read_bytes() == b"cannot be recorded again"
+    assert main([*models, option, models[1]]) == 2
+    assert "is the input" in capsys.readouterr().err

@@ -191,5 +191,5 @@ def test_a_detector_is_never_written_over_itself(
     before = source.read_bytes()
     for options in ([], ["--target", "tensorrt-rtx", "--sm", "86"]):
         assert main([str(source), "--quiet", *options]) == 2
-        assert "is the input itself; give another name with -o" in capsys.readouterr().err
+        assert "is the input" in capsys.readouterr().err
     assert source.read_bytes() == before

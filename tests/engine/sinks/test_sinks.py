@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.engine.errors import BadInput, OutputNotWritable
+from fer_edge.engine.errors import BadInput, OutputNotWritable, ReaderGone
 from fer_edge.engine.head_pose import head_pose
-from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.sinks.annotated import Annotated
 from fer_edge.engine.sinks.base import Sink
 from fer_edge.engine.sinks.records import CSV, JSONLines
@@ -144,7 +143,7 @@ def test_an_interrupted_run_leaves_nothing_under_the_final_name(name: str, tmp_p
         sink.write(result(0))
         raise RuntimeError("crash")
     assert path.read_text() == "from an earlier run"
-    pending = tmp_path / f".out.partial{path.suffix}"
+    (pending,) = tmp_path.glob(f".out.partial-*{path.suffix}")
     assert pending.stat().st_size > 0
 
 
@@ -169,12 +168,37 @@ def test_a_full_disk_is_one_clear_error(name: str, tmp_path: Path) -> None:
     if not os.access("/dev/full", os.W_OK):
         pytest.skip("needs /dev/full")
     path = tmp_path / name
-    PendingFile(path).path.unlink()
-    (tmp_path / f".out.partial{path.suffix}").symlink_to("/dev/full")
+    path.symlink_to("/dev/full")
     with pytest.raises(OutputNotWritable, match=rf"{name}.*space"), open_sink(path) as sink:
         for index in range(3):
             sink.write(result(index))
-    assert not path.exists()
+    assert path.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_a_run_that_was_stopped_before_its_first_frame_keeps_an_earlier_file(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text("from an earlier run")
+    with open_sink(path):
+        pass
+    assert path.read_text() == "from an earlier run"
+    assert left_in(tmp_path) == {name}
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv"])
+def test_a_reader_that_goes_ends_the_run_and_each_line_reaches_it_at_once(
+    name: str, tmp_path: Path
+) -> None:
+    read, write = os.pipe()
+    (tmp_path / name).symlink_to(f"/dev/fd/{write}")
+    with pytest.raises(ReaderGone), open_sink(tmp_path / name) as sink:
+        sink.write(result(0))
+        assert os.read(read, 10_000).endswith(b"\n")
+        os.close(read)
+        sink.write(result(1))
+    os.close(write)
 
 
 def frames_of(path: Path) -> list[np.ndarray]:
