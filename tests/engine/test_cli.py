@@ -182,7 +182,10 @@ def test_a_signal_ends_the_run_with_its_files_complete(
 ) -> None:
     jsonl, video = tmp_path / "out.jsonl", tmp_path / "out.mp4"
     process = subprocess.Popen(
-        [*COMMAND, *models, "--realtime", "--jsonl", str(jsonl), "--save", str(video)],
+        [
+            *("env", "--default-signal=INT,TERM,HUP"), *COMMAND, *models,
+            "--realtime", "--jsonl", str(jsonl), "--save", str(video),
+        ],
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     end = monotonic() + 60

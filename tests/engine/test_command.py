@@ -15,6 +15,8 @@ from time import monotonic, sleep
 import pytest
 
 RUN = [sys.executable, "-m", "fer_edge.engine.cli"]
+# nohup and shells in the background ignore signals for whatever they start.
+AT_A_TERMINAL = ["env", "--default-signal=INT,TERM,HUP"]
 QUICK = ["--detector", "haar", "--no-expression"]
 PROGRAMS = ["engine", "convert", "models", "benchmarks"]
 
@@ -88,7 +90,8 @@ def test_closed_standard_output_takes_no_results(tmp_path: Path) -> None:
 def test_an_early_signal_is_a_quiet_end(number: signal.Signals, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     out.write_text("from an earlier run")
-    process = subprocess.Popen([*RUN, *QUICK, "--jsonl", str(out)], stderr=subprocess.PIPE)
+    words = [*AT_A_TERMINAL, *RUN, *QUICK, "--jsonl", str(out)]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE)
     wait_until(lambda: catches(process, signal.SIGHUP))
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
@@ -102,7 +105,7 @@ def test_a_closed_terminal_ends_a_run_with_its_results(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        ["setsid", "--ctty", *RUN, *QUICK, "--realtime", "--jsonl", str(out)],
+        ["setsid", "--ctty", *AT_A_TERMINAL, *RUN, *QUICK, "--realtime", "--jsonl", str(out)],
         stdin=slave, stdout=slave, stderr=slave,
     )  # fmt: skip
     os.close(slave)
