@@ -66,9 +66,4 @@ class ReadAheadFeed(LosslessFeed):
 
     def close(self) -> None:
         """Stop, wait for the thread, and let the source go; may be called twice."""
-        self.stop()
-        if self._thread.ident is not None:
-            # A file on a server that is gone must not keep the program from ending.
-            self._thread.join(timeout=2.0)
-        if not self._thread.is_alive():
-            self._reader.close()
+        self._close_after(self._thread)

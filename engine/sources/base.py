@@ -91,6 +91,16 @@ class Feed(ABC):
         """End the iteration soon."""
         self._stopped.set()
 
+    def _close_after(self, thread: threading.Thread) -> None:
+        """Stop, wait for the thread that reads, and let the source go."""
+        self.stop()
+        if thread.ident is not None:
+            # A camera that hangs in its driver, or a file on a server that is gone, must not
+            # keep the program from ending.
+            thread.join(timeout=2.0)
+        if not thread.is_alive():
+            self._reader.close()
+
     def close(self) -> None:
         """Stop and let the source go; may be called twice."""
         self.stop()
@@ -174,9 +184,4 @@ class LiveFeed(Feed):
 
     def close(self) -> None:
         """Stop, wait for the capture thread, and let the source go; may be called twice."""
-        self.stop()
-        if self._thread.ident is not None:
-            # A camera that hangs in its driver must not keep the program from ending.
-            self._thread.join(timeout=2.0)
-        if not self._thread.is_alive():
-            self._reader.close()
+        self._close_after(self._thread)
