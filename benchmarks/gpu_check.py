@@ -124,7 +124,7 @@ def run_apart(
 ) -> dict[str, Any]:
     """One check in a process of its own, and what became of it; `missing` is why it cannot be."""
     result = {"name": check.name, "purpose": check.purpose, "status": "skipped", "facts": {}}
-    if missing is None and limit_s <= 1:
+    if limit_s <= 1:
         missing = "no time was left"
     if missing is not None:
         return {**result, "reason": missing, "seconds": 0.0}

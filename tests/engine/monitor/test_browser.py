@@ -296,6 +296,9 @@ def test_everything_can_be_done_from_the_keyboard_and_has_a_name(
         order = ["skip", "settings-open", "language", "theme", "pause", "stop", "blur", "uri"]
         places = [reached.index(name) for name in order]
         assert places == sorted(places)
+        # Faces that come and go take their buttons with them.
+        page.locator("#pause").click()
+        expect(page.locator("#badge-state")).to_have_text("paused")
         for role in ("button", "link", "textbox", "combobox", "checkbox"):
             for element in page.get_by_role(role).all():  # type: ignore[arg-type]
                 snapshot = element.aria_snapshot()
