@@ -146,6 +146,28 @@ def check_writable(final: Path) -> None:
     PendingFile(final).discard()
 
 
+@contextmanager
+def only_run_in(folder: Path) -> Iterator[None]:
+    """Make a folder, and let no second run write into it.
+
+    Raises:
+        OutputNotWritable: it cannot be made, or another run is writing into it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o666)
+    except OSError as error:
+        raise OutputNotWritable(
+            f"{folder}: cannot be made or written to ({error.strerror})"
+        ) from error
+    try:
+        if not _lock(handle):
+            raise OutputNotWritable(f"{folder}: another run is writing into it; give another name")
+        yield
+    finally:
+        os.close(handle)
+
+
 def _nothing() -> None:
     pass
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from fer_edge.engine.certainty import Certainty
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.outputs import write_file
 
 from .batches import Batches, as_input
 from .certainty import fit_certainty
@@ -102,7 +103,7 @@ def train_one(
     """Train the network of one run, or go on training it; see `runs.train`."""
     run = _Run(config, training, held_out, labels, folder, origins)
     state = run.resume()
-    (folder / CONFIG).write_text(config.to_json() + "\n")
+    write_file(folder / CONFIG, config.to_json() + "\n")
     write_sheet(folder / SHEET, run.training, config.augmentation, config.seed)
     bar = Bar(config.epochs, run.steps, state.epoch, quiet)
     if origins.earlier is not None:

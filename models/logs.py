@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from fer_edge.engine.outputs import write_file
+
 COLUMNS = ("epoch", "loss", "held_out_loss", "held_out_accuracy", "learning_rate", "seconds")
 
 
@@ -26,7 +28,7 @@ class RunLog:
         self._path = folder / "log.csv"
         lines = self._path.read_text().splitlines() if self._path.exists() else []
         kept = [line for line in lines[1 : done + 1] if line]
-        self._path.write_text("\n".join([",".join(COLUMNS), *kept]) + "\n")
+        write_file(self._path, "\n".join([",".join(COLUMNS), *kept]) + "\n")
         self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
 
     def write(self, row: Sequence[float]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_edge.engine.errors import OutputNotWritable
+from fer_edge.engine.outputs import only_run_in
 
 from .checkpoint import load_checkpoint
 from .config import TrainingConfig
@@ -50,12 +51,13 @@ def train(
     Raises:
         BadInput: the folder holds another run, or the faces do not fill one batch.
         InputNotFound: initial weights of this run or of one that it needs are missing.
-        OutputNotWritable: the folder cannot be written to.
+        OutputNotWritable: the folder cannot be written to, or another run is writing into it.
     """
     places = list(_places(config, folder))
     if start is None:
         _check_beginnings([*places, (config, folder)])
-    return _Runs(training, held_out, classes, places, quiet).train(config, folder, start)
+    with only_run_in(folder):
+        return _Runs(training, held_out, classes, places, quiet).train(config, folder, start)
 
 
 def _places(config: TrainingConfig, folder: Path) -> Iterator[tuple[TrainingConfig, Path]]:

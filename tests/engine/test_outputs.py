@@ -13,7 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_edge.engine.errors import OutputNotWritable
-from fer_edge.engine.outputs import LONGEST_NAME, PendingFile, check_writable, write_file
+from fer_edge.engine.outputs import (
+    LONGEST_NAME,
+    PendingFile,
+    check_writable,
+    only_run_in,
+    write_file,
+)
 
 
 def names_in(folder: Path) -> set[str]:
@@ -267,6 +273,18 @@ def test_an_error_inside_leaves_nothing(tmp_path: Path) -> None:
         pending.path.write_text("half")
         raise RuntimeError
     assert names_in(tmp_path) == set()
+
+
+def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
+    one, two = tmp_path / "runs" / "one", tmp_path / "runs" / "two"
+    refused = pytest.raises(OutputNotWritable, match="another run")
+    with only_run_in(one), only_run_in(two), refused, only_run_in(one):
+        pass
+    with only_run_in(one):
+        pass
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputNotWritable, match="file"), only_run_in(tmp_path / "file"):
+        pass
 
 
 def test_a_look_ahead_leaves_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.engine.errors import BadInput, InputNotFound, OutputNotWritable
+from fer_edge.engine.outputs import only_run_in
 from fer_edge.models.keras_backend import import_keras
 
 import_keras()
@@ -178,3 +179,9 @@ def test_a_taught_run_goes_on_where_it_was_left(
     assert_same(run_in_parts(tmp_path / "parts", config, monkeypatch, 4), whole)
     with pytest.raises(BadInput, match="another seed"):
         run(tmp_path / "parts", replace(config, teachers=[replace(TEACHERS[0], seed=9)]))
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
+    with only_run_in(tmp_path), pytest.raises(OutputNotWritable, match="another run"):
+        run(tmp_path, replace(TINY, epochs=1))
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
