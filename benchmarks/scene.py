@@ -19,7 +19,8 @@ from fer_edge.engine.detector import FindFaces
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.sources.base import Reader, SourceInfo
 from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH
-from fer_edge.engine.sources.images import find_images, read_image
+from fer_edge.engine.sources.images import read_image
+from fer_edge.engine.sources.listing import find_images
 from fer_edge.engine.types import Frame, Image
 
 FPS = 30.0

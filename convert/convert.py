@@ -12,7 +12,7 @@ from fer_edge.engine.backends import open_backend
 from fer_edge.engine.backends.exact import Exact
 from fer_edge.engine.errors import BadInput, ParityError
 from fer_edge.engine.outputs import PendingFile
-from fer_edge.engine.sources.images import find_images
+from fer_edge.engine.sources.listing import find_images
 from fer_edge.engine.tolerances import TOLERANCES
 
 from .calibration import calibration_inputs

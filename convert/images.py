@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH
-from fer_edge.engine.sources.images import find_images, read_image
+from fer_edge.engine.sources.images import read_image
+from fer_edge.engine.sources.listing import find_images
 from fer_edge.engine.types import Image
 
 MAX_IMAGES = 100

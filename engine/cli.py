@@ -17,8 +17,9 @@ EPILOG = """\
 examples:
   fer-run                                         the built-in demo
   fer-run --camera 0 --show                       a camera in a window
-  fer-run --source talk.mp4 --save out.mp4 --jsonl out.jsonl
+  fer-run talk.mp4 --save out.mp4 --jsonl out.jsonl
   fer-run --source 'photos/*.jpg' --csv faces.csv
+  fer-run --source recordings --jsonl out.jsonl   a folder of videos: out-NAME.jsonl for each
 
 What it says about a face is a guess from pixels, not what the person feels.
 Inferring emotions at work and in education is prohibited in the EU
@@ -34,39 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    source = parser.add_argument_group("source (default: the built-in demo)")
-    which = source.add_mutually_exclusive_group()
-    which.add_argument("--camera", type=int, metavar="N", help="number of a camera")
-    which.add_argument(
-        "--source",
-        metavar="URI",
-        action="append",
-        help="video, image, folder or glob of images, RTSP or HTTP URL, camera:N, or demo; "
-        "several with --serve",
-    )
-    pace = source.add_mutually_exclusive_group()
-    pace.add_argument(
-        "--realtime",
-        action="store_true",
-        help="newest frame at the source's own pace; default for cameras and streams",
-    )
-    pace.add_argument(
-        "--lossless", action="store_true", help="every frame; default for files and images"
-    )
-    source.add_argument(
-        "--timeout",
-        type=float,
-        default=10.0,
-        metavar="S",
-        help="seconds to wait for a stream's answer and for each next picture (default: 10)",
-    )
-    source.add_argument(
-        "--rtsp-transport",
-        choices=("tcp", "udp"),
-        default="tcp",
-        help="what carries RTSP (default: tcp, which loses nothing)",
-    )
-    source.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+    _add_source_options(parser)
 
     models = parser.add_argument_group("models")
     models.add_argument(
@@ -210,6 +179,50 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_source_options(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_argument_group("source (default: the built-in demo)")
+    source.add_argument("sources", nargs="*", metavar="SOURCE", help="the same as --source")
+    which = source.add_mutually_exclusive_group()
+    which.add_argument("--camera", type=int, metavar="N", help="number of a camera")
+    which.add_argument(
+        "--source",
+        metavar="URI",
+        action="append",
+        help="video, image, folder or glob of either, RTSP or HTTP URL, camera:N, or demo; "
+        "several with --serve. Of images, rows name the file; each video of a folder without "
+        "images, as talk.mp4, has results of its own, as out-talk.jsonl for --jsonl out.jsonl",
+    )
+    pace = source.add_mutually_exclusive_group()
+    pace.add_argument(
+        "--realtime",
+        action="store_true",
+        help="newest frame at the source's own pace; default for cameras and streams",
+    )
+    pace.add_argument(
+        "--lossless", action="store_true", help="every frame; default for files and images"
+    )
+    source.add_argument(
+        "--timeout",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds to wait for a stream's answer and for each next picture (default: 10)",
+    )
+    source.add_argument(
+        "--rtsp-transport",
+        choices=("tcp", "udp"),
+        default="tcp",
+        help="what carries RTSP (default: tcp, which loses nothing)",
+    )
+    source.add_argument("--recursive", action="store_true", help="folders in a folder, too")
+    source.add_argument(
+        "--strict",
+        action="store_true",
+        help="stop at the first image or video of a folder that cannot be read",
+    )
+    source.add_argument("--max-frames", type=int, metavar="N", help="stop after N frames")
+
+
 def _add_monitor_options(parser: argparse.ArgumentParser) -> None:
     monitor = parser.add_argument_group("live monitor (pip install 'fer-edge[monitor]')")
     monitor.add_argument(
@@ -252,6 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     args = build_parser().parse_args(arguments)
+    args.source = [*(args.source or ()), *args.sources]
     if args.version:
         return _print_version()
     if args.list_backends:
@@ -266,7 +280,9 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.max_frames is not None and args.max_frames < 1:
         raise BadInput(f"--max-frames {args.max_frames}: give 1 or more")
-    if not args.serve and len(args.source or ()) > 1:
+    if args.camera is not None and args.source:
+        raise BadInput(f"--camera and {args.source[0]}: give one of them")
+    if not args.serve and len(args.source) > 1:
         raise BadInput("several sources need --serve; give one --source, or --serve 8080")
     if args.serve and args.trace:
         raise BadInput("--trace traces one source; leave out --serve")

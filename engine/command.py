@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from .console import say
 from .errors import FerError
@@ -23,7 +25,8 @@ def run_command(program: str, body: Callable[[], int], interrupted: str = "inter
     """
     _fill_standard_streams()
     try:
-        status = _flushed(body)
+        with _warnings_said(program):
+            status = _flushed(body)
     except FerError as error:
         return _fail(program, str(error))
     except OSError as error:
@@ -37,6 +40,28 @@ def run_command(program: str, body: Callable[[], int], interrupted: str = "inter
         say(f"{program}: {interrupted}")
         return INTERRUPTED
     return status
+
+
+class _Says(logging.Handler):
+    """Warnings as lines for people."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(logging.WARNING)
+        self._program = program
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        say(f"{self._program}: {' '.join(record.getMessage().split())}")
+
+
+@contextmanager
+def _warnings_said(program: str) -> Iterator[None]:
+    log, handler = logging.getLogger("fer_edge"), _Says(program)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 def _fail(program: str, reason: str) -> int:

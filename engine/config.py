@@ -14,7 +14,7 @@ from .model import HEADS
 from .plans.options import PlanOptions
 from .scheduler import Interval, Schedule
 from .smoothing import ExpressionSmoother
-from .sources import Delivery
+from .sources import Delivery, Feed, Reader, open_reader, open_source
 from .sources.connection import DEFAULT_CONNECTION, Connection
 from .tracking import FOLLOWERS, MAX_AGE_S
 
@@ -66,6 +66,7 @@ class PipelineConfig:
         detect_size: (width, height) of the detector's input in place of that; None to derive it.
         delivery: see `sources.open_source`.
         connection: how a source in the network is reached.
+        recursive, strict: see `sources.open_source`.
 
     Raises:
         BadInput: a value outside its range.
@@ -92,6 +93,8 @@ class PipelineConfig:
     detect_size: tuple[int, int] | None = None
     delivery: Delivery = "auto"
     connection: Connection = DEFAULT_CONNECTION
+    recursive: bool = False
+    strict: bool = False
 
     def __post_init__(self) -> None:
         Schedule(self.detect_every)
@@ -150,6 +153,14 @@ class PipelineConfig:
     def expression_path(self) -> Path:
         """The expression model to load."""
         return self.expression or shipped_weights(EXPRESSION_FILE)
+
+    def open_source(self, uri: str) -> Feed:
+        """Open a source as these options say; see `sources.open_source`."""
+        return open_source(uri, self.delivery, self.connection, self.recursive, self.strict)
+
+    def open_reader(self, uri: str) -> Reader:
+        """Open a source for who paces it; see `sources.open_reader`."""
+        return open_reader(uri, self.connection, self.recursive, self.strict)
 
 
 def shipped_weights(name: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -17,7 +18,6 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import IO, Any
 
-from .console import say
 from .errors import FerError, OutputNotWritable
 from .places import place_of
 from .signals import stop_asked
@@ -27,6 +27,8 @@ LONGEST_NAME = 255
 # Somebody else may have locked the folder for as long as we run: then we do without.
 FOLDER_LOCK_WITHIN_S = 2.0
 LOOK_AGAIN_S = 0.02
+
+log = logging.getLogger("fer_edge")
 
 
 class PendingFile:
@@ -188,8 +190,8 @@ def _create_beside(target: Path, final: Path) -> tuple[Path, int]:
             os.fchown(handle, before.st_uid, before.st_gid)
         os.fchmod(handle, stat.S_IMODE(before.st_mode))
     if left:
-        more = f", and {len(left) - 1} more beside it" if len(left) > 1 else ""
-        say(f"note: {left[-1]}: left by a run of {final} that broke off{more}; kept")
+        more = f", as {len(left) - 1} more beside it" if len(left) > 1 else ""
+        log.warning("%s: left by a run that broke off, and kept%s", left[-1], more)
     return path, handle
 
 

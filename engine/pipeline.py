@@ -12,7 +12,7 @@ from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .expressions import boxes_of
 from .lane import NO_ANSWERS, Lane, open_lane
-from .sources import Feed, open_source
+from .sources import Feed
 from .sources.base import LiveFeed
 from .stages import Stages, open_stages
 from .tracing import span
@@ -67,7 +67,7 @@ class Pipeline:
         with ExitStack() as opened:
             feed = source
             if not isinstance(feed, Feed):
-                feed = open_source(str(feed), config.delivery, config.connection)
+                feed = config.open_source(str(feed))
             opened.callback(feed.close)
             stages = opened.enter_context(open_stages(config))
             pipeline = cls.from_stages(stages.feeding(feed), stages, config, (stages,))

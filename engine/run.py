@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+from .batch import OUTPUTS, run_each
 from .config import PipelineConfig
 from .console import say
 from .errors import BadInput, ReaderGone, SourceFailed
@@ -21,9 +23,11 @@ from .sinks.annotated import Annotated
 from .sinks.base import PictureSink, Sink
 from .sinks.records import CSV, JSONLines
 from .sinks.window import open_window
-from .sources import Connection, SourceInfo, files_of, open_source
+from .sources import Connection, SourceInfo, files_of, listing_of
 from .timing import FrameClock, RunSummary
 from .tracing import span, trace_file
+
+log = logging.getLogger("fer_edge")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,11 +38,23 @@ def run(args: argparse.Namespace) -> int:
             are kept.
     """
     config = config_from(args)
-    check_apart((args.save, args.jsonl, args.csv, args.trace), _files_read(args, config))
     if args.serve:
+        _check_outputs(args, config)
         return _serve(args, config)
+    listing = listing_of(_uri(args), config.recursive)
+    if listing is None and (config.recursive or config.strict):
+        raise BadInput("--recursive and --strict are for folders; leave them out")
+    if listing is not None and listing.films and not listing.pictures:
+        if left_out := listing.left_out(films=True):
+            log.warning("%s: left out: %s", _uri(args), left_out)
+        return run_each(args, listing, partial(_run, config=config))
+    return _run(args, config)
+
+
+def _run(args: argparse.Namespace, config: PipelineConfig) -> int:
+    _check_outputs(args, config)
     with ExitStack() as stack:
-        feed = stack.enter_context(open_source(_uri(args), config.delivery, config.connection))
+        feed = stack.enter_context(config.open_source(_uri(args)))
         pipeline = stack.enter_context(Pipeline.from_config(feed, config))
         stack.enter_context(stopping(pipeline.stop))
         total = _length(args.max_frames, feed.info.frame_count)
@@ -60,9 +76,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_outputs(args: argparse.Namespace, config: PipelineConfig) -> None:
+    check_apart((getattr(args, name) for name in OUTPUTS), _files_read(args, config))
+
+
 def _files_read(args: argparse.Namespace, config: PipelineConfig) -> Iterator[Path]:
-    for uri in args.source or ():
-        yield from files_of(uri)
+    for uri in args.source:
+        yield from files_of(uri, config.recursive)
     if config.detector_path is not None:
         yield config.detector_path
     yield config.expression_path
@@ -97,7 +117,7 @@ def _serve(args: argparse.Namespace, config: PipelineConfig) -> int:
     from .monitor.serve import serve
 
     wanted = args.jsonl or args.csv or args.save or args.show
-    uris = [f"camera:{args.camera}"] if args.camera is not None else args.source or []
+    uris = [f"camera:{args.camera}"] if args.camera is not None else args.source
     return serve(args, uris, config, partial(_sinks, args) if wanted else None)
 
 
@@ -162,6 +182,8 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         detect_size=parse_size(args.detect_size) if args.detect_size is not None else None,
         delivery=delivery,  # type: ignore[arg-type]
         connection=Connection(args.timeout, args.rtsp_transport),
+        recursive=args.recursive,
+        strict=args.strict,
     )
 
 

@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from time import perf_counter
 
 from .classifier import ExpressionClassifier
@@ -99,7 +98,7 @@ class Streams:
             config,
             stages.close,
             stages.detects_anywhere,
-            opener or partial(open_reader, connection=config.connection),
+            opener or config.open_reader,
             stages.followers,
         )
 

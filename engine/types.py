@@ -26,11 +26,13 @@ class Frame:
         image: BGR uint8 `(height, width, 3)`.
         index: number of the frame in its source, from 0; dropped frames leave gaps.
         time_s: seconds since the source's first frame, by their presentation times.
+        file: of a picture, its name below the source's folder; else empty.
     """
 
     image: Image
     index: int
     time_s: float
+    file: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ MAY_IMPORT = {
 }
 # Inside the engine: a module may only import from layers below its own.
 LAYERS = [
-    {"errors", "head_pose", "console", "signals"},
+    {"errors", "head_pose", "console", "signals", "git_lfs"},
     {"types", "model", "timing", "places", "redaction", "command", "ffmpeg"},
     {"tolerances", "folders", "cores", "outputs"},
     {"engine_file", "tracing"},
@@ -48,7 +48,7 @@ LAYERS = [
     {"lane", "shared_detector", "stages"},
     {"pipeline", "stream"},
     {"streams"},
-    {"monitor"},
+    {"monitor", "batch"},
     {"run"},
     {"cli"},
 ]

@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 from fer_edge.engine.errors import BadInput, InputNotFound
-from fer_edge.engine.sources.images import find_images, read_image
+from fer_edge.engine.sources.images import read_image
+from fer_edge.engine.sources.listing import find_images
 
 from .render import Truth
 from .sequences import Sequence

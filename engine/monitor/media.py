@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from ..errors import BadInput
 from ..redaction import redacted
-from ..sources.images import SUFFIXES
+from ..sources.listing import FILMS, PICTURES
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v"})
 SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "http", "https", "udp"})
 MAX_OFFERS = 500
 MAX_URI = 2048
@@ -39,7 +38,7 @@ class Media:
             for path in sorted(folder.rglob("*")):
                 if len(found) == MAX_OFFERS:
                     return found
-                if path.suffix.lower() in VIDEO_SUFFIXES | SUFFIXES and self._is_inside(path):
+                if path.suffix.lower() in FILMS | PICTURES and self._is_inside(path):
                     found.append(path)
         return found
 

@@ -47,9 +47,8 @@ class Records:
         """Take a result from the engine."""
         subscriptions = self._subscriptions
         if subscriptions:
-            line = json.dumps(
-                {"source": result.source, **record(result.result)}, ensure_ascii=False
-            )
+            # In ASCII: names of files may hold what is no text, which no socket takes.
+            line = json.dumps({"source": result.source, **record(result.result)})
             for subscription in subscriptions:
                 subscription.put(line)
 

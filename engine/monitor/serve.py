@@ -17,7 +17,7 @@ from ..inlet import is_live
 from ..redaction import redacted
 from ..signals import stopping
 from ..sinks.base import Sink
-from ..sources import Connection, Reader, SourceInfo, open_reader
+from ..sources import Reader, SourceInfo
 from ..streams import StreamResult, Streams
 from .options import (
     MonitorOptions,
@@ -85,7 +85,7 @@ def serve(
     with ExitStack() as stack:
         listening = listen(options)
         stack.callback(listening.close)
-        opener = stack.enter_context(_Opener(uris, config.connection, every=sinks is not None))
+        opener = stack.enter_context(_Opener(uris, config.open_reader, every=sinks is not None))
         streams = stack.enter_context(Streams.from_config(_paced(config, sinks), opener))
         streams.endless = sinks is None
         monitor = stack.enter_context(Monitor(streams, options, fixed=sinks is not None))
@@ -148,23 +148,23 @@ class _Opener:
 
     Args:
         uris: of the command line.
-        connection: how sources in the network are reached.
+        opener: opens one.
         every: open live sources too.
     """
 
-    def __init__(self, uris: Sequence[str], connection: Connection, every: bool) -> None:
+    def __init__(self, uris: Sequence[str], opener: Callable[[str], Reader], every: bool) -> None:
         self.info = SourceInfo("", 0.0, None, live=False)
-        self._connection = connection
+        self._opener = opener
         self._opened: dict[str, list[Reader]] = {}
         for uri in uris:
             if every or not is_live(uri):
-                reader = open_reader(uri, connection)
+                reader = opener(uri)
                 self.info = reader.info
                 self._opened.setdefault(uri, []).append(reader)
 
     def __call__(self, uri: str) -> Reader:
         waiting = self._opened.get(uri)
-        return waiting.pop() if waiting else open_reader(uri, self._connection)
+        return waiting.pop() if waiting else self._opener(uri)
 
     def __enter__(self) -> _Opener:
         return self

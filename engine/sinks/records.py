@@ -102,7 +102,7 @@ class CSV(_TextSink):
         self._writer = csv.writer(self._file)
         self._labels = labels
         self._writer.writerow(
-            ["frame", "time", "id", "x", "y", "w", "h", "score", "origin", "expression", *labels]
+            ["frame", "time", "file", "id", *"xywh", "score", "origin", "expression", *labels]
             + [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
             + [f"pose_{angle}" for angle in POSE]
             + ["unsure"]
@@ -117,6 +117,7 @@ class CSV(_TextSink):
                 [
                     result.frame.index,
                     round(result.frame.time_s, 6),
+                    result.frame.file,
                     known["id"],
                     *known["box"],
                     known["score"],
@@ -132,10 +133,12 @@ class CSV(_TextSink):
 
 def record(result: FrameResult, raw: bool = False) -> dict[str, Any]:
     """The JSONL object of a frame, schema 1; with `raw`, a key more a face."""
+    frame = result.frame
     return {
         "schema": SCHEMA,
-        "frame": result.frame.index,
-        "time": round(result.frame.time_s, 6),
+        "frame": frame.index,
+        "time": round(frame.time_s, 6),
+        **({"file": frame.file} if frame.file else {}),
         "faces": [face_record(face, raw) for face in result.faces],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 from ..errors import BadInput, InputNotFound
@@ -10,8 +11,9 @@ from .base import Feed, LiveFeed, Reader, SourceInfo
 from .camera import Camera
 from .connection import DEFAULT_CONNECTION, Connection
 from .demo import Demo
-from .files import files_of, find, is_glob, matching, path_of_url
-from .images import SUFFIXES, Images, find_images
+from .files import files_of, listing_of, local, path_of
+from .images import Images
+from .listing import PICTURES, Listing
 
 __all__ = [
     "Connection",
@@ -21,31 +23,41 @@ __all__ = [
     "SourceInfo",
     "files_of",
     "gives_every_frame",
+    "listing_of",
     "open_reader",
     "open_source",
 ]
 
 Delivery = Literal["auto", "realtime", "lossless"]
 
+log = logging.getLogger("fer_edge")
+
 
 def open_source(
-    uri: str, delivery: Delivery = "auto", connection: Connection = DEFAULT_CONNECTION
+    uri: str,
+    delivery: Delivery = "auto",
+    connection: Connection = DEFAULT_CONNECTION,
+    recursive: bool = False,
+    strict: bool = False,
 ) -> Feed:
     """Open a source.
 
     Args:
         uri: `camera:N`, `demo`, a URL, or the path of a video, an image, a folder of
-            images or a glob of images.
+            images or a glob of images. What else lies in a folder is told and left out.
         delivery: `realtime` gives the newest frame and counts what it drops, at the
             source's own pace; `lossless` gives every frame; `auto` is `realtime` for
             cameras and streams and `lossless` for files.
         connection: how a source in the network is reached.
+        recursive: whether folders in a folder are read, too.
+        strict: whether one image that cannot be read ends the source, in place of being told
+            and left out.
 
     Raises:
         InputNotFound: there is nothing at `uri`.
         BadInput: what is there cannot be decoded.
     """
-    reader = open_reader(uri, connection)
+    reader = open_reader(uri, connection, recursive, strict)
     if gives_every_frame(delivery, reader.info):
         return ReadAheadFeed(reader)
     return LiveFeed(reader, paced=not reader.info.live)
@@ -56,7 +68,12 @@ def gives_every_frame(delivery: Delivery, info: SourceInfo) -> bool:
     return delivery == "lossless" or (delivery == "auto" and not info.live)
 
 
-def open_reader(uri: str, connection: Connection = DEFAULT_CONNECTION) -> Reader:
+def open_reader(
+    uri: str,
+    connection: Connection = DEFAULT_CONNECTION,
+    recursive: bool = False,
+    strict: bool = False,
+) -> Reader:
     """Open what `uri` names; see `open_source` for its forms and errors."""
     if not uri:
         raise BadInput("the source is empty: give a path, a URL, camera:N or demo")
@@ -64,14 +81,17 @@ def open_reader(uri: str, connection: Connection = DEFAULT_CONNECTION) -> Reader
         return Demo()
     if uri.startswith("camera:"):
         return _camera(uri.removeprefix("camera:"))
-    if uri.startswith("file://"):
-        return _file(path_of_url(uri))
-    if "://" in uri:
+    if local(uri) is None:
         # Late: FFmpeg's libraries are large, and cameras, pictures and the demo need none.
         from .open_film import open_url
 
         return open_url(uri, connection)
-    return _file(uri)
+    listing = listing_of(uri, recursive)
+    return _file(uri) if listing is None else _pictures(uri, listing, strict)
+
+
+def _camera_hint(number: str) -> str:
+    return f"; for the camera give --camera {number}" if number.isdecimal() else ""
 
 
 def _camera(index: str) -> Camera:
@@ -80,15 +100,23 @@ def _camera(index: str) -> Camera:
     return Camera(int(index))
 
 
-def _file(text: str) -> Reader:
-    path = find(text)
+def _pictures(uri: str, listing: Listing, strict: bool) -> Reader:
+    left_out = listing.left_out(films=False)
+    if not listing.pictures:
+        hint = f"; give one of its videos, as {listing.films[0]}" if listing.films else ""
+        raise BadInput(f"{uri}: no images there, but {left_out or 'nothing'}{hint}")
+    if left_out:
+        log.warning("%s: left out: %s", uri, left_out)
+    return Images(listing.pictures, uri, listing.root, strict)
+
+
+def _file(uri: str) -> Reader:
+    path = path_of(uri)
     if path is None:
-        if is_glob(text):
-            return Images(matching(text), text)
-        raise InputNotFound(f"{text}: no such file, folder or source")
-    if path.is_dir():
-        return Images(find_images(path), path.name)
-    if path.suffix.lower() in SUFFIXES:
+        raise InputNotFound(f"{local(uri)}: no such file, folder or source{_camera_hint(uri)}")
+    if path.is_char_device():
+        raise BadInput(f"{path}: is a device{_camera_hint(path.name.removeprefix('video'))}")
+    if path.suffix.lower() in PICTURES:
         return Images([path], path.name)
     from .open_film import open_video
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from ..errors import FerError
+from ..errors import FerError, SourceFailed
 from ..tracing import span
 from ..types import Frame
 
@@ -85,7 +85,14 @@ class Feed(ABC):
 
     def _decoded(self) -> Frame | None:
         with span("decode"):
-            return self._reader.read()
+            try:
+                return self._reader.read()
+            except FerError:
+                raise
+            except Exception as error:  # of a library, or a bug: it ends the run, not a thread
+                raise SourceFailed(
+                    f"{self.info.name}: cannot be read on ({type(error).__name__}: {error})"
+                ) from error
 
     def stop(self) -> None:
         """End the iteration soon."""

@@ -7,29 +7,42 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from ..errors import FerError
-from .images import find_images
+from .listing import Listing, is_glob, list_folder, list_glob
 
 
-def files_of(uri: str) -> list[Path]:
+def files_of(uri: str, recursive: bool = False) -> list[Path]:
     """The files that are read for a URI of `open_source`; none for cameras and addresses.
 
     What is not there, or cannot be read, is none: who opens it will say so.
     """
-    if uri.startswith("file://"):
-        uri = path_of_url(uri)
-    elif "://" in uri or uri.startswith("camera:"):
-        return []
-    path = find(uri)
     try:
-        if path is None:
-            return matching(uri) if is_glob(uri) else []
-        return find_images(path) if path.is_dir() else [path]
+        listing = listing_of(uri, recursive)
     except FerError:
         return []
+    if listing is not None:
+        return list(listing.pictures or listing.films)
+    path = path_of(uri)
+    return [path] if path is not None else []
 
 
-def find(text: str) -> Path | None:
-    """What is there by a name, as it is or with `~` for a home; None where nothing is."""
+def listing_of(uri: str, recursive: bool = False) -> Listing | None:
+    """What a URI names where that is a folder or a glob; None for all else.
+
+    Raises:
+        BadInput: see `list_folder` and `list_glob`.
+    """
+    text = local(uri)
+    path = path_of(uri)
+    if path is not None:
+        return list_folder(path, recursive) if path.is_dir() else None
+    return list_glob(text) if text is not None and is_glob(text) else None
+
+
+def path_of(uri: str) -> Path | None:
+    """What is there by a URI, as it is or with `~` for a home; None where nothing is."""
+    text = local(uri)
+    if not text:
+        return None
     try:
         path = Path(text)
         if not path.exists():
@@ -39,19 +52,14 @@ def find(text: str) -> Path | None:
         return None
 
 
-def is_glob(text: str) -> bool:
-    """Whether a name has signs that stand for others."""
-    return any(sign in text for sign in "*?[")
+def local(uri: str) -> str | None:
+    """The path that a URI names, whether it exists or not; None for what is no file.
 
-
-def matching(pattern: str) -> list[Path]:
-    """The images that a glob finds; BadInput where there are none."""
-    path = Path(pattern)
-    anchor = Path(path.anchor or ".")
-    return find_images(anchor, str(path.relative_to(path.anchor) if path.anchor else path))
-
-
-def path_of_url(url: str) -> str:
-    """The path in a `file:` URL, whose blanks and other signs are written as `%20`."""
-    path = url.removeprefix("file://").removeprefix("localhost")
-    return os.fsdecode(unquote_to_bytes(os.fsencode(path)))
+    In a `file:` URL blanks and other signs are written as `%20`.
+    """
+    if uri.startswith("file://"):
+        path = uri.removeprefix("file://").removeprefix("localhost")
+        return os.fsdecode(unquote_to_bytes(os.fsencode(path)))
+    if uri == "demo" or uri.startswith("camera:") or "://" in uri:
+        return None
+    return uri

@@ -1,53 +1,74 @@
-"""Still images: one file, a folder, or a glob, in natural order."""
+"""Still images, one after the other."""
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from .. import git_lfs
 from ..errors import BadInput, FerError, InputNotFound, SourceFailed
 from ..types import Frame, Image
 from .base import Reader, SourceInfo
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp"})
 # Stills have no clock of their own: one a second.
 STILLS_FPS = 1.0
+
+log = logging.getLogger("fer_edge")
 
 
 class Images(Reader):
     """Image files as frames, one a second of source time.
 
+    One that cannot be read is told and left out, where there are others; its number stays free.
+
     Args:
         paths: the files, in order.
         name: for people.
+        root: the folder from which frames name their files; None for the last part of a path.
+        strict: whether one that cannot be read ends the reading.
 
     Raises:
-        BadInput: when read, the first file is no image (`SourceFailed` for later ones).
+        BadInput: when read, no file is an image; or, `strict`, the first is none
+            (`SourceFailed` for later ones).
     """
 
-    def __init__(self, paths: Sequence[Path], name: str) -> None:
+    def __init__(
+        self, paths: Sequence[Path], name: str, root: Path | None = None, strict: bool = False
+    ) -> None:
         self.info = SourceInfo(name, STILLS_FPS, len(paths), live=False, stills=True)
         self._paths = paths
+        self._root = root
+        self._strict = strict or len(paths) == 1
         self._index = 0
+        self._given = 0
 
     def read(self) -> Frame | None:
         """Return the next image; see `Reader.read`."""
-        if self._index >= len(self._paths):
-            return None
-        path = self._paths[self._index]
-        try:
-            image = read_image(path)
-        except FerError as error:
-            if self._index == 0:
-                raise
-            raise SourceFailed(f"{error}; results of the {self._index} before are kept") from error
-        frame = Frame(image, self._index, self._index / STILLS_FPS)
-        self._index += 1
-        return frame
+        while self._index < len(self._paths):
+            index, path = self._index, self._paths[self._index]
+            self._index += 1
+            try:
+                image = read_image(path)
+            except FerError as error:
+                self._leave_out(error)
+                continue
+            self._given += 1
+            file = path.relative_to(self._root) if self._root is not None else path.name
+            return Frame(image, index, index / STILLS_FPS, str(file))
+        if not self._given:
+            raise BadInput(f"{self.info.name}: none of its {len(self._paths)} images can be read")
+        return None
+
+    def _leave_out(self, error: FerError) -> None:
+        if self._strict and not self._given:
+            raise error
+        if self._strict:
+            raise SourceFailed(f"{error}; results of the {self._given} before are kept") from error
+        log.warning("%s; left out", error)
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
@@ -58,7 +79,7 @@ def read_image(path: Path) -> Image:
 
     Raises:
         InputNotFound: no file at `path`.
-        BadInput: not an image.
+        BadInput: not an image, or one that is too large.
     """
     try:
         data = np.fromfile(path, np.uint8)
@@ -66,24 +87,11 @@ def read_image(path: Path) -> Image:
         raise InputNotFound(f"{path}: no such file") from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except (cv2.error, MemoryError) as error:
+        raise BadInput(f"{path}: not an image that can be decoded ({error})") from error
     if image is None:
-        raise BadInput(f"{path}: not an image that can be decoded")
+        pointer = git_lfs.is_pointer(data[:200].tobytes())
+        raise BadInput(f"{path}: {git_lfs.HINT if pointer else 'not an image that can be decoded'}")
     return image  # type: ignore[return-value]
-
-
-def find_images(folder: Path, pattern: str = "*") -> list[Path]:
-    """The image files of a folder that match a glob, in natural order (2 before 10).
-
-    Raises:
-        BadInput: there is none.
-    """
-    paths = [p for p in folder.glob(pattern) if p.suffix.lower() in SUFFIXES and p.is_file()]
-    if not paths:
-        where = folder if pattern == "*" else folder / pattern
-        raise BadInput(f"{where}: no images ({', '.join(sorted(SUFFIXES))}) there")
-    return sorted(paths, key=_natural)
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    return [(int(p), "") if p.isdigit() else (0, p) for p in re.split(r"(\d+)", str(path)) if p]

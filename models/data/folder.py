@@ -10,7 +10,8 @@ import numpy as np
 
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import FER2013_LABELS
-from fer_edge.engine.sources.images import find_images, read_image
+from fer_edge.engine.sources.images import read_image
+from fer_edge.engine.sources.listing import find_images
 from fer_edge.engine.types import Image
 
 from .faces import SIDE, DataSet, Gray, LabelledFaces
@@ -94,7 +95,7 @@ def _read_split(
 
 def _images(folder: Path) -> list[Path]:
     try:
-        return find_images(folder, "**/*")
+        return find_images(folder, recursive=True)
     except BadInput as error:
         raise BadInput(f"{folder}: no images of this class in it") from error
 

@@ -55,25 +55,23 @@ def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
 
 
 def test_what_a_crash_left_is_kept_and_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     final = tmp_path / "out.csv"
     left = [abandoned(final, "first"), abandoned(final, "second")]
-    assert not capsys.readouterr().err
     write_file(final, "third")
     assert [path.read_text() for path in left] == ["first", "second"]
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
+    (said,) = caplog.messages
     assert str(left[1]) in said
     assert "1 more" in said
 
 
 def test_what_a_crash_left_empty_is_not_worth_a_word(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     abandoned(tmp_path / "out.csv", "")
     write_file(tmp_path / "out.csv", "now")
-    assert capsys.readouterr().err == ""
+    assert caplog.messages == []
 
 
 def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:

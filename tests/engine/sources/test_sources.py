@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -11,8 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.engine.errors import BadInput, InputNotFound, SourceFailed
+from fer_edge.engine.errors import BadInput, FerError, InputNotFound, SourceFailed
 from fer_edge.engine.sources import open_reader, open_source
+from fer_edge.engine.sources.ahead import ReadAheadFeed
 from fer_edge.engine.sources.base import LiveFeed, Reader, SourceInfo
 from fer_edge.engine.sources.demo import FRAMES, demo_face_box
 from fer_edge.engine.types import Frame
@@ -25,6 +28,17 @@ def numbered(index: int, width: int = 96, height: int = 64) -> np.ndarray:
 
 def number_of(image: np.ndarray) -> int:
     return round((float(image.mean()) - 5) / 10)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG of one bit a pixel, with none of its pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    body = b"IDAT" + zlib.compress(b"\0" * 5001)
+    chunks = [
+        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
+        for c in (header, body, b"IEND")
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def write_video(path: Path, frames: int, fps: float = 10.0) -> Path:
@@ -111,14 +125,82 @@ def test_images_from_file_folder_and_glob_in_natural_order(tmp_path: Path) -> No
     assert numbers(f"file://{tmp_path}/face2.png") == [2]
 
 
-def test_a_damaged_image_among_good_ones_keeps_what_came_before(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "1.png"), numbered(1))
+def test_a_damaged_image_among_good_ones_is_told_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for index in (1, 3):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), numbered(index))
     (tmp_path / "2.png").write_bytes(b"\x89PNG nonsense")
     with open_source(str(tmp_path)) as feed:
+        frames = list(feed)
+    assert [number_of(frame.image) for frame in frames] == [1, 3]
+    assert [(frame.index, frame.file) for frame in frames] == [(0, "1.png"), (2, "3.png")]
+    assert (feed.captured, feed.dropped) == (2, 0)
+    assert "2.png: not an image" in caplog.text
+
+
+def test_a_damaged_image_ends_a_strict_source_and_keeps_what_came_before(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "1.png"), numbered(1))
+    (tmp_path / "2.png").write_bytes(b"\x89PNG nonsense")
+    with open_source(str(tmp_path), strict=True) as feed:
         frames = iter(feed)
         assert number_of(next(frames).image) == 1
         with pytest.raises(SourceFailed, match=r"2\.png.*before are kept"):
             next(frames)
+
+
+def test_a_folder_of_damaged_images_is_one_line(tmp_path: Path) -> None:
+    for index in range(3):
+        (tmp_path / f"{index}.png").write_bytes(b"\x89PNG nonsense")
+    with open_source(str(tmp_path)) as feed, pytest.raises(BadInput, match="none of its 3 images"):
+        list(feed)
+
+
+def test_what_is_not_read_of_a_folder_is_told_in_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "late").mkdir()
+    for name in ("1.png", "late/2.png"):
+        cv2.imwrite(str(tmp_path / name), numbered(1))
+    (tmp_path / "._1.png").touch()
+    with open_source(str(tmp_path)) as feed:
+        assert [frame.file for frame in feed] == ["1.png"]
+    left_out = "1 hidden, 1 folder (--recursive reads them)"
+    assert caplog.messages == [f"{tmp_path}: left out: {left_out}"]
+    with open_source(str(tmp_path), recursive=True) as feed:
+        assert [frame.file for frame in feed] == ["1.png", "late/2.png"]
+
+
+@pytest.mark.parametrize("delivery", ["realtime", "lossless"])
+def test_an_error_of_a_library_in_a_reader_is_one_line(delivery: str, tmp_path: Path) -> None:
+    """One bit a pixel: a small file, more pixels than OpenCV takes."""
+    (tmp_path / "huge.png").write_bytes(png_header(40_000, 40_000))
+    feed = open_source(str(tmp_path / "huge.png"), delivery)
+    with feed, pytest.raises(FerError, match=r"huge\.png"):
+        list(feed)
+
+
+@pytest.mark.parametrize("delivery", ["realtime", "lossless"])
+def test_a_bug_in_a_reader_ends_its_source_and_no_thread_in_silence(delivery: str) -> None:
+    class Buggy(Reader):
+        info = SourceInfo("buggy", 30, None, live=True)
+
+        def read(self) -> Frame | None:
+            raise ZeroDivisionError("by 0")
+
+        def close(self) -> None:
+            pass
+
+    feed = LiveFeed(Buggy()) if delivery == "realtime" else ReadAheadFeed(Buggy())
+    with feed, pytest.raises(SourceFailed, match=r"buggy.*ZeroDivisionError: by 0"):
+        list(feed)
+
+
+@pytest.mark.parametrize("uri", ["0", "/dev/null", "x.mp4"])
+def test_what_is_no_source_is_one_line_with_a_hint(uri: str) -> None:
+    with pytest.raises(FerError) as caught:
+        open_source(uri)
+    assert ("--camera 0" in str(caught.value)) == (uri == "0")
 
 
 def test_the_demo_is_the_same_every_time_and_its_face_is_always_in_view() -> None:
