@@ -104,7 +104,8 @@ def _pictures(uri: str, listing: Listing, strict: bool) -> Reader:
     left_out = listing.left_out(films=False)
     if not listing.pictures:
         hint = f"; give one of its videos, as {listing.films[0]}" if listing.films else ""
-        raise BadInput(f"{uri}: no images there, but {left_out or 'nothing'}{hint}")
+        there = f"no images there, but {left_out}" if left_out else "no images or videos there"
+        raise BadInput(f"{uri}: {there}{hint}")
     if left_out:
         log.warning("%s: left out: %s", uri, left_out)
     return Images(listing.pictures, uri, listing.root, strict)

@@ -89,8 +89,11 @@ def read_image(path: Path) -> Image:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except (cv2.error, MemoryError) as error:
-        raise BadInput(f"{path}: not an image that can be decoded ({error})") from error
+    except MemoryError as error:
+        raise BadInput(f"{path}: takes more memory than there is; make it smaller") from error
+    except cv2.error as error:
+        # What OpenCV raises here is what it holds against the size in the file's head.
+        raise BadInput(f"{path}: too large to be decoded ({error.err}); make it smaller") from error
     if image is None:
         pointer = git_lfs.is_pointer(data[:200].tobytes())
         raise BadInput(f"{path}: {git_lfs.HINT if pointer else 'not an image that can be decoded'}")
