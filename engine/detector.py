@@ -72,7 +72,12 @@ class Detector:
         seen = zip(self._outputs(image, inputs), inputs, strict=True)
         with span("NMS"):
             found = [self._likely(outputs, see, width, height) for outputs, see in seen]
-            return suppress(_joined(found), self._facts, width, height)
+            return suppress(joined(found), self._facts, width, height)
+
+    def scale(self, width: int, height: int) -> float:
+        """Pixels of the network's input, of the largest, for one of a frame of a size."""
+        see = self._sizes.of(width, height, self._backend.facts.input, self._facts)[0]
+        return see.width / seen_extent(width, height, see)[0]
 
     def _likely(
         self, outputs: Mapping[str, Floats], see: InputFacts, width: int, height: int
@@ -113,7 +118,8 @@ def _large_power(facts: DetectorFacts) -> float:
     return log(facts.default_score) / log(facts.large_face_score)
 
 
-def _joined(found: Sequence[Detections]) -> Detections:
+def joined(found: Sequence[Detections]) -> Detections:
+    """The detections of several looks at one frame."""
     if len(found) == 1:
         return found[0]
     points = [part.landmarks for part in found if part.landmarks is not None]

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from .types import Boxes, Floats
+
+# `(2, 3)`, from `(x, y)` before to `(x, y)` after, as OpenCV's affine functions take it.
+Transform = npt.NDArray[np.number[Any]]
 
 
 def xywh_from_corners(corners: Floats, across: float, down: float) -> Boxes:
@@ -49,3 +55,18 @@ def iou_matrix(a: Boxes, b: Boxes) -> Floats:
     union = first[..., 2:].prod(axis=2) + second[..., 2:].prod(axis=2) - overlap
     ratio = np.divide(overlap, union, out=np.zeros(overlap.shape), where=union > 0)
     return ratio.astype(np.float32)
+
+
+def turned(boxes: Boxes, turn: Transform) -> Boxes:
+    """Boxes `(n, 4)` around faces after a turn of their frame.
+
+    A face is taken for the ellipse in its box: its new box is that around the turned ellipse.
+
+    Args:
+        boxes: before the turn.
+        turn: of a turn and a shift.
+    """
+    middles = (boxes[:, :2] + boxes[:, 2:] / 2) @ turn[:, :2].T + turn[:, 2]
+    # (c, s) for the width, (s, c) for the height.
+    sides = np.sqrt(boxes[:, 2:].astype(np.float64) ** 2 @ (turn[:, :2] ** 2).T)
+    return np.concatenate([middles - sides / 2, sides], axis=1).astype(np.float32)

@@ -19,6 +19,7 @@ from .gpu.inputs import has_kernel
 from .gpu.kcf import GPUTracking
 from .haar import HaarDetector
 from .plans import open_model
+from .second_look import SecondLook
 from .sources import Feed
 from .sources.base import LosslessFeed
 from .tracking import FOLLOWERS, Followers
@@ -141,7 +142,10 @@ def detector_of(model: Backend | None, config: PipelineConfig) -> FindFaces:
         BadInput: a model of the wrong kind.
     """
     if model is not None:
-        return Detector(model, _least_score(model, config), sizes=config.sizes)
+        facts = model.facts.detector
+        tells_tilt = facts is not None and facts.landmarks_output is not None
+        kind = SecondLook if tells_tilt else Detector
+        return kind(model, _least_score(model, config), sizes=config.sizes)
     return HaarDetector() if config.haar else whole_picture
 
 

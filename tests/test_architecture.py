@@ -43,7 +43,7 @@ LAYERS = [
     {"backends", "sources", "tracking", "sinks"},
     {"plans"},
     {"detector", "classifier", "background", "haar", "inlet", "expressions"},
-    {"gpu"},
+    {"gpu", "second_look"},
     {"config"},
     {"lane", "shared_detector", "stages"},
     {"pipeline", "stream"},

@@ -14,7 +14,7 @@ from math import cos, radians, sin
 import cv2
 import numpy as np
 
-from fer_edge.engine.geometry import iou_matrix
+from fer_edge.engine.geometry import iou_matrix, turned
 from fer_edge.engine.types import Boxes, Detections, Image
 
 # Of a detection and a face. Boxes of tilted and half visible faces are a matter of taste.
@@ -58,24 +58,15 @@ def plain(image: Image, boxes: Boxes) -> Iterator[Distorted]:
 
 
 def tilt(image: Image, boxes: Boxes) -> Iterator[Distorted]:
-    """The whole picture turned by 45 degrees, either way, on a black ground that holds all of it.
-
-    A face is taken for the ellipse in its box: its new box is that around the turned ellipse.
-    """
+    """The whole picture turned by 45 degrees, either way, on a black ground that holds all."""
     height, width = image.shape[:2]
     for degrees in TILTS:
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
         c, s = abs(cos(radians(degrees))), abs(sin(radians(degrees)))
         size = round(width * c + height * s), round(width * s + height * c)
         turn[:, 2] += (size[0] - width) / 2, (size[1] - height) / 2
-        turned: Image = cv2.warpAffine(image, turn, size)  # type: ignore[assignment]
-        middles = boxes[:, :2] + boxes[:, 2:] / 2
-        new_middles = middles @ turn[:, :2].T + turn[:, 2]
-        w, h = boxes[:, 2], boxes[:, 3]
-        sides = np.stack([np.hypot(w * c, h * s), np.hypot(w * s, h * c)], axis=1)
-        yield Distorted(
-            turned, np.concatenate([new_middles - sides / 2, sides], axis=1).astype(np.float32)
-        )
+        made: Image = cv2.warpAffine(image, turn, size)  # type: ignore[assignment]
+        yield Distorted(made, turned(boxes, turn))
 
 
 def blur(image: Image, boxes: Boxes) -> Iterator[Distorted]:
