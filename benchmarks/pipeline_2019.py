@@ -87,7 +87,7 @@ class Pipeline2019(Runner):
             boxes = [tracker.update(gray) for tracker in self._trackers]
         if self._predict is not None:
             for box in boxes:
-                self._predict(square_crop(gray, np.array(box, np.float32), 1.0))
+                self._predict(square_crop(gray, np.array(box, np.float32)))
         self._count += 1
         return perf_counter() - started, len(boxes), detect
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_edge.engine.config import PipelineConfig
+from fer_edge.engine.crops import face_crops
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import ModelFacts
 from fer_edge.engine.preprocess import face_inputs, network_input
@@ -61,6 +62,9 @@ def _faces(frames: list[Image], facts: ModelFacts) -> list[Floats]:
             if max(frame.shape[:2]) <= FACE_SIDES * max(see.height, see.width):
                 faces.append(network_input(frame, see))
                 continue
-            found = face_inputs(frame, stages.detector(frame).boxes, see, expression.crop_scale)
+            seen = stages.detector(frame)
+            scale, landmarks = expression.crop_scale, seen.landmarks
+            crops = face_crops(seen.boxes, scale, stages.face_frame, landmarks)
+            found = face_inputs(frame, crops, see)
             faces += list(np.split(found, len(found))) if len(found) else []
     return faces[:MAX_FRAMES]

@@ -28,12 +28,22 @@ detectors it takes CenterFace, YuNet and RetinaFace with priors.
 
 # What each kind of input is called, and which options change nothing for it.
 _KINDS = {
-    "frozen_graph": ("a frozen graph", ("iou", "input_range", "input_size")),
-    "onnx_detector": ("an ONNX detector", ("input_range",)),
-    "keras": ("a Keras model", ("score", "iou")),
+    "frozen_graph": ("a frozen graph", ("iou", "input_range", "input_size", "crop_scale")),
+    "onnx_detector": ("an ONNX detector", ("input_range", "crop_scale")),
+    "keras": ("a Keras model", ("score", "iou", "face_frame")),
     "onnx": (
         "a file that was converted already",
-        ("score", "iou", "labels", "input_range", "input_size", "calibrate", "images"),
+        (
+            "score",
+            "iou",
+            "face_frame",
+            "labels",
+            "input_range",
+            "input_size",
+            "crop_scale",
+            "calibrate",
+            "images",
+        ),
     ),
 }
 
@@ -109,6 +119,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="overlap at which the weaker of two boxes goes, for ONNX detectors "
         "(default: 0.3, for RetinaFace 0.4)",
     )
+    detectors.add_argument(
+        "--face-frame",
+        metavar="W,H,X,Y",
+        help="how its boxes lie on FER2013's pictures, as models/detectors/face_frame.py "
+        "measures it (default: known of CenterFace and YuNet)",
+    )
     faces = parser.add_argument_group("expression models")
     faces.add_argument(
         "--input-range",
@@ -124,9 +140,9 @@ def build_parser() -> argparse.ArgumentParser:
     faces.add_argument(
         "--crop-scale",
         type=float,
-        default=1.1,
         metavar="S",
-        help="side of the square crop over the longer side of the face box (1.1)",
+        help="side of the square crop over the longer side of the face box "
+        "(default: what FER2013's faces need, by the face frame of the detector, or else 1.1)",
     )
     faces.add_argument(
         "--min-confidence",

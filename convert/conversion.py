@@ -11,7 +11,7 @@ from typing import Any
 
 from fer_edge.engine.certainty import Certainty
 from fer_edge.engine.errors import BadInput, OutputNotWritable
-from fer_edge.engine.model import METADATA_KEY, ModelFacts
+from fer_edge.engine.model import METADATA_KEY, FaceFrame, ModelFacts
 
 from .precision import PRECISIONS, arithmetic_of
 from .rewrite.editing import array_of
@@ -37,6 +37,7 @@ class Options:
         crop_scale: see `ExpressionFacts`.
         min_confidence: of an expression that is told; None for what the model itself says, or
             else 0.
+        face_frame: see `DetectorFacts`; None for the family's.
 
     Raises:
         BadInput: a value outside its range.
@@ -50,8 +51,9 @@ class Options:
     iou: float | None = None
     input_range: tuple[float, float] | None = None
     input_size: tuple[int, int] | None = None
-    crop_scale: float = 1.1
+    crop_scale: float | None = None
     min_confidence: float | None = None
+    face_frame: FaceFrame | None = None
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -68,7 +70,7 @@ class Options:
             raise BadInput(f"input range {low:g},{high:g} is none; give it as --input-range=-1,1")
         if self.input_size and not all(1 <= side <= 4096 for side in self.input_size):
             raise BadInput(f"input size {self.input_size[0]}x{self.input_size[1]}: take 1 to 4096")
-        if not 0.5 <= self.crop_scale <= 4:
+        if self.crop_scale is not None and not 0.5 <= self.crop_scale <= 4:
             raise BadInput(f"crop scale {self.crop_scale:g} is outside 0.5-4")
         self.surer(Certainty())
 

@@ -11,6 +11,7 @@ from time import perf_counter
 from fer_edge.engine.backends import open_backend
 from fer_edge.engine.backends.exact import Exact
 from fer_edge.engine.errors import BadInput, ParityError
+from fer_edge.engine.model import FaceFrame
 from fer_edge.engine.outputs import PendingFile
 from fer_edge.engine.sources.listing import find_images
 from fer_edge.engine.tolerances import TOLERANCES
@@ -107,6 +108,7 @@ def options_from(args: argparse.Namespace) -> Options:
         input_size=_pair(args.input_size, "x", int, "--input-size 48x48"),
         crop_scale=args.crop_scale,
         min_confidence=args.min_confidence,
+        face_frame=FaceFrame.parse(args.face_frame) if args.face_frame else None,
     )
 
 

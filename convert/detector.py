@@ -62,6 +62,7 @@ def convert_detector(path: Path, options: Options, step: Step) -> Conversion:
             iou_threshold=ssd.iou_threshold,
             max_detections=ssd.max_detections,
             default_score=options.score or DetectorFacts.default_score,
+            face_frame=options.face_frame,
         ),
     )
     return Conversion(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 
 import numpy as np
 
@@ -89,6 +90,16 @@ class Expressions:
 
     def _named(self, row: Floats) -> dict[str, float]:
         return dict(zip(self._labels, row.tolist(), strict=True))
+
+
+def landmarks_of(tracks: Sequence[Track]) -> Floats | None:
+    """Their landmarks, float32 `(n, 5, 2)`, not a number where a face has none; None where all
+    have none.
+    """
+    if not any(track.landmarks for track in tracks):
+        return None
+    unknown = ((nan, nan),) * 5
+    return np.array([track.landmarks or unknown for track in tracks], np.float32)
 
 
 def boxes_of(tracks: Sequence[Track]) -> Boxes:

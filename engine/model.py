@@ -104,6 +104,48 @@ class InputFacts:
 
 
 @dataclass(frozen=True)
+class FaceFrame:
+    """How a detector's box lies on a picture of a face that is framed as FER2013's are.
+
+    Medians over many faces, in sides of the picture, which is square.
+
+    Attributes:
+        width, height: of the box.
+        right, down: from the picture's middle to the box's.
+
+    Raises:
+        BadInput: no box of a face.
+    """
+
+    width: float
+    height: float
+    right: float = 0.0
+    down: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0.2 <= self.width <= 5 and 0.2 <= self.height <= 5):
+            raise BadInput(f"face frame {self}: give a width and a height of 0.2 to 5")
+        if not (abs(self.right) <= 1 and abs(self.down) <= 1):
+            raise BadInput(f"face frame {self}: the middles are more than a picture apart")
+
+    @classmethod
+    def parse(cls, text: str) -> FaceFrame:
+        """Read `W,H,X,Y`, as `str` writes it.
+
+        Raises:
+            BadInput: anything else.
+        """
+        try:
+            width, height, right, down = (float(value) for value in text.split(","))
+        except ValueError:
+            raise BadInput(f"face frame {text!r}: give it as 0.8,0.93,0,0.02") from None
+        return cls(width, height, right, down)
+
+    def __str__(self) -> str:
+        return f"{self.width:g},{self.height:g},{self.right:g},{self.down:g}"
+
+
+@dataclass(frozen=True)
 class DetectorFacts:
     """What the host does with a detector's survivors.
 
@@ -121,6 +163,8 @@ class DetectorFacts:
         large_face, large_face_score: from this side on, in pixels of the input, a face is sure
             with less: a score of `large_face_score` means what `default_score` means for
             smaller ones. 0 where all sizes are alike.
+        face_frame: how its boxes lie on the pictures that expression models learn from; None
+            where nobody measured it.
     """
 
     boxes_output: str
@@ -135,6 +179,7 @@ class DetectorFacts:
     largest_face: float = 0.0
     large_face: float = 0.0
     large_face_score: float = 0.0
+    face_frame: FaceFrame | None = None
 
     def __post_init__(self) -> None:
         if self.large_face and not 0 < self.large_face_score < 1:
@@ -147,7 +192,9 @@ class ExpressionFacts:
 
     Attributes:
         probabilities_output: name of float32 `(n, classes)`, rows summing to 1.
-        crop_scale: side of the square crop over the longer side of the face box.
+        crop_scale: side of the square crop over the longer side of the face box; None for a
+            model that learned from faces framed as FER2013's, where `DetectorFacts.face_frame`
+            says what to cut, and else `crops.DEFAULT_SCALE`.
         label_output: name of float32 `(n, classes)` of a second head, which names the label
             that a data set's author gave where the first says what people call the face; None
             without. It is used where it is asked for only, and engines leave it out.
@@ -157,7 +204,7 @@ class ExpressionFacts:
     """
 
     probabilities_output: str
-    crop_scale: float
+    crop_scale: float | None = None
     label_output: str | None = None
     least_confidence: float = 0.0
     least_face: float = 0.0
@@ -252,7 +299,7 @@ class ModelFacts:
                     **raw,
                     "labels": tuple(raw["labels"]),
                     "input": _input_facts(raw["input"]),
-                    "detector": _build(DetectorFacts, raw.get("detector")),
+                    "detector": _build(DetectorFacts, _detector_facts(raw.get("detector"))),
                     "expression": _build(ExpressionFacts, raw.get("expression")),
                 }
             )
@@ -264,6 +311,12 @@ class ModelFacts:
 
 def _input_facts(raw: dict[str, Any]) -> InputFacts:
     return InputFacts(**{**raw, "mean": tuple(raw["mean"]), "scale": tuple(raw["scale"])})
+
+
+def _detector_facts(raw: dict[str, Any] | None) -> dict[str, Any] | None:
+    if raw is None or raw.get("face_frame") is None:
+        return raw
+    return {**raw, "face_frame": _build(FaceFrame, raw["face_frame"])}
 
 
 def _build(cls: type[Any], raw: dict[str, Any] | None) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from .backends import Backend
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
-from .expressions import boxes_of
+from .expressions import boxes_of, landmarks_of
 from .lane import NO_ANSWERS, Lane, open_lane
 from .sources import Feed
 from .sources.base import LiveFeed
@@ -127,7 +127,7 @@ class Pipeline:
     def _classify(self, frame: Frame, due: list[Track]) -> Floats:
         if self._classifier is None:
             return NO_ANSWERS
-        return self._classifier(frame.image, boxes_of(due))
+        return self._classifier(frame.image, boxes_of(due), landmarks_of(due))
 
     def stop(self) -> None:
         """End the iteration after the frame in hand; safe in a signal handler."""

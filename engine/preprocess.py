@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import floor
+from math import cos, floor, radians, sin
 from typing import TypeVar
 
 import cv2
@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .model import InputFacts
-from .types import Boxes, Floats, Image
+from .types import Floats, Image
 
 Pixels = TypeVar("Pixels", Image, Floats)
 # Pixels of a gray face for each of the input, from which on sums are quicker than OpenCV.
 _LARGE = 16
+# OpenCV turns no larger pictures.
+_LARGEST_TURNED = (1 << 15) - 2
 
 
 def network_input(image: Image, facts: InputFacts) -> Floats:
@@ -49,32 +51,39 @@ def network_pixels(image: Image, facts: InputFacts, out: Image | None = None) ->
 
 
 def face_inputs(
-    image: Image, boxes: Boxes, facts: InputFacts, crop_scale: float, out: Floats | None = None
+    image: Image, crops: Floats, facts: InputFacts, out: Floats | None = None
 ) -> Floats:
     """Cut faces out of a frame and resize each to a network's input.
 
     Args:
         image: BGR uint8 `(h, w, 3)`.
-        boxes: float32 `(n, 4)`, `(x, y, w, h)`; may stick out of the frame, where
-            the nearest border pixel is repeated.
+        crops: squares `(x, y, w, h)` around the faces, float32 `(n, 4)`, or `(n, 5)` with their
+            tilt; see `face_crops`. They may stick out of the frame, where the nearest border
+            pixel is repeated.
         facts: size, colour order, resize rule, mean and scale.
-        crop_scale: side of the square crop over the longer side of the box.
         out: float32 `(n, channels, height, width)` to write to.
 
     Returns:
         float32 `(n, channels, height, width)`; `out` where it is given.
     """
-    faces = np.empty((len(boxes), facts.height, facts.width, facts.channels), np.float32)
-    for face, box in zip(faces, boxes, strict=True):
-        crop = _coloured(square_crop(image, box, crop_scale), facts)
-        face[...] = _resized_face(crop, facts).reshape(face.shape)
+    faces = np.empty((len(crops), facts.height, facts.width, facts.channels), np.float32)
+    for face, crop in zip(faces, crops, strict=True):
+        pixels = _coloured(square_crop(image, crop), facts)
+        face[...] = _resized_face(pixels, facts).reshape(face.shape)
     return scaled(faces, facts, out)
 
 
-def square_crop(image: Image, box: Floats, crop_scale: float) -> Image:
-    """Cut a square of whole pixels around a box `(x, y, w, h)`; see `crop_square`."""
-    left, top, side = crop_square(box, crop_scale)
+def square_crop(image: Image, crop: Floats) -> Image:
+    """Cut a square of whole pixels around a box.
+
+    Args:
+        image: uint8 `(h, w, 3)` or `(h, w)`.
+        crop: `(x, y, w, h)`, see `crop_square`, or `(x, y, w, h, tilt)`, see `face_crops`.
+    """
+    left, top, side = crop_square(crop)
     height, width = image.shape[:2]
+    if len(crop) > 4 and crop[4] and max(height, width, side) <= _LARGEST_TURNED:
+        return _turned_crop(image, left, top, side, float(crop[4]))
     if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
         return image[top : top + side, left : left + side]
     rows = np.clip(np.arange(top, top + side), 0, height - 1)
@@ -82,13 +91,31 @@ def square_crop(image: Image, box: Floats, crop_scale: float) -> Image:
     return image[rows[:, None], columns]
 
 
-def crop_square(box: Floats, crop_scale: float) -> tuple[int, int, int]:
-    """(left, top, side) of the square around a box `(x, y, w, h)`, at least one pixel wide.
+def _turned_crop(image: Image, left: int, top: int, side: int, tilt: float) -> Image:
+    """A square that is turned clockwise around its middle by `tilt` degrees."""
+    c, s = cos(radians(tilt)), sin(radians(tilt))
+    half = (side - 1) / 2
+    # From pixels of the square to those of the frame; both have their middles in whole numbers.
+    place = np.array(
+        [
+            [c, -s, left + half - c * half + s * half],
+            [s, c, top + half - s * half - c * half],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(  # type: ignore[return-value]
+        image, place, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
 
-    It may stick out of the frame.
+
+def crop_square(crop: Floats) -> tuple[int, int, int]:
+    """(left, top, side) of the square around the middle of `crop`, see `square_crop`, upright.
+
+    In whole pixels, as wide as the longer side of the box and at least one; it may stick out of
+    the frame.
     """
-    x, y, w, h = (float(value) for value in box)
-    side = max(1, round(max(w, h) * crop_scale))
+    x, y, w, h = (float(value) for value in crop[:4])
+    side = max(1, round(max(w, h)))
     return floor(x + w / 2 - side / 2 + 0.5), floor(y + h / 2 - side / 2 + 0.5), side
 
 

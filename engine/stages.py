@@ -17,12 +17,15 @@ from .gpu.feed import UploadingFeed
 from .gpu.frames import FrameUploads
 from .gpu.inputs import has_kernel
 from .gpu.kcf import GPUTracking
+from .haar import FACE_FRAME as HAAR_FRAME
 from .haar import HaarDetector
+from .model import FaceFrame
 from .plans import open_model
 from .second_look import SecondLook
 from .sources import Feed
 from .sources.base import LosslessFeed
 from .tracking import FOLLOWERS, Followers
+from .whole_picture import FACE_FRAME as WHOLE_PICTURE_FRAME
 from .whole_picture import whole_picture
 
 
@@ -45,6 +48,7 @@ class Stages:
             then owns.
         followers: make what carries faces from frame to frame, by name.
         default_score: what a face has to score by the detector's file, 0-1.
+        face_frame: see `DetectorFacts`; for who cuts faces out by the detector's boxes.
         models: by name, as they were opened; None for those that are no network.
     """
 
@@ -55,6 +59,7 @@ class Stages:
     feeding: Callable[[Feed], Feed] = _as_it_is
     followers: Followers = field(default_factory=lambda: FOLLOWERS)
     default_score: float = 0.0
+    face_frame: FaceFrame | None = None
     models: Mapping[str, Backend | None] = field(default_factory=dict)
 
     @property
@@ -99,6 +104,7 @@ def stages_of(
     Raises:
         BadInput: a model of the wrong kind.
     """
+    face_frame = face_frame_of(first, config)
     frames: FrameUploads | None = None
     detector: FindFaces
     classifier: ExpressionClassifier | None = None
@@ -111,14 +117,14 @@ def stages_of(
     else:
         detector = detector_of(first, config)
     if isinstance(second, TensorRTBackend) and has_kernel(second.facts) and frames is not None:
-        classifier = GPUExpressionClassifier(second, frames, config.head)
+        classifier = GPUExpressionClassifier(second, frames, config.head, face_frame)
         opened.callback(classifier.close)
         # Without the classifier there, most frames never go to the GPU.
         tracking = GPUTracking(frames)
         opened.callback(tracking.close)
         feeding, followers = _uploading(frames), {**FOLLOWERS, "kcf": tracking.follower}
     elif second is not None:
-        classifier = ExpressionClassifier(second, config.head)
+        classifier = ExpressionClassifier(second, config.head, face_frame)
     return Stages(
         detector,
         classifier,
@@ -127,6 +133,7 @@ def stages_of(
         feeding,
         followers,
         _default_score(first),
+        face_frame,
         {"detector": first, "expression": second},
     )
 
@@ -147,6 +154,18 @@ def detector_of(model: Backend | None, config: PipelineConfig) -> FindFaces:
         kind = SecondLook if tells_tilt else Detector
         return kind(model, _least_score(model, config), sizes=config.sizes)
     return HaarDetector() if config.haar else whole_picture
+
+
+def face_frame_of(model: Backend | None, config: PipelineConfig) -> FaceFrame | None:
+    """How a detector's boxes lie on pictures of faces, see `DetectorFacts`.
+
+    Args:
+        model: open; None for one that is no network.
+        config: how it is used.
+    """
+    if model is not None:
+        return None if model.facts.detector is None else model.facts.detector.face_frame
+    return HAAR_FRAME if config.haar else WHOLE_PICTURE_FRAME
 
 
 def _least_score(model: Backend, config: PipelineConfig) -> float:

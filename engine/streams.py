@@ -12,7 +12,7 @@ from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .detector import FindFaces
 from .errors import BadInput, InputNotFound
-from .expressions import boxes_of
+from .expressions import boxes_of, landmarks_of
 from .inlet import Arrival
 from .lane import NO_ANSWERS
 from .shared_detector import SharedDetector
@@ -207,7 +207,7 @@ class Streams:
         if self._classifier is None:
             return [NO_ANSWERS] * len(located)
         return self._classifier.batch(
-            [(one.arrival.frame.image, boxes_of(one.due)) for one in located]
+            [(one.arrival.frame.image, boxes_of(one.due), landmarks_of(one.due)) for one in located]
         )
 
     def _stream(self, source: int) -> Stream:

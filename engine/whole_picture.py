@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .model import FaceFrame
 from .types import Detections, Image
+
+FACE_FRAME = FaceFrame(1.0, 1.0)
 
 
 def whole_picture(image: Image) -> Detections:

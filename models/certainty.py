@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
 from fer_edge.engine.certainty import Certainty
-from fer_edge.engine.types import Floats
 
+from .evaluation.crops import Answers
 from .evaluation.sizes import by_size
 from .evaluation.votes import most_confident
 
@@ -22,7 +21,7 @@ MOST_YAW, MOST_PITCH = 60.0, 30.0
 
 
 def fit_certainty(
-    answers: Callable[[npt.NDArray[np.uint8]], Floats],
+    answers: Answers,
     images: npt.NDArray[np.uint8],
     majorities: npt.NDArray[np.int64],
 ) -> Certainty:

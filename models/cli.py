@@ -38,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_fit(commands.add_parser("fit", help="train a network"))
     _add_finetune(commands.add_parser("finetune", help="teach a model another data set"))
-    _add_evaluate(commands.add_parser("evaluate", help="judge a model of any format"))
+    _add_evaluate(commands.add_parser("evaluate", help="judge models of any format"))
     return parser
 
 
@@ -113,8 +113,10 @@ def _add_keras(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Judge a model: Keras, ONNX of fer-convert, or engine."
-    parser.add_argument("model", type=Path, metavar="MODEL", help="the model's file")
+    parser.description = (
+        "Judge a model, or several side by side: Keras, ONNX of fer-convert, or engine."
+    )
+    parser.add_argument("models", type=Path, metavar="MODEL", nargs="+", help="files of models")
     parser.add_argument("data", type=Path, metavar="DATA", help=_DATA)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the report"
@@ -122,7 +124,12 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", metavar="NAME", help="PublicTest, test, ... (default: the first there is)"
     )
-    parser.add_argument("--crop", action="store_true", help="cut the face out of each image first")
+    parser.add_argument(
+        "--crop",
+        metavar="DETECTOR",
+        help="default, lite, ssd, haar or a file: cut faces out as fer-run does, of a folder's "
+        "photographs, or of scenes that labelled faces are put into; tells what the crop costs",
+    )
     parser.add_argument(
         "--labels", metavar="NAMES", help="of a Keras model's classes: a,b,c or a file"
     )

@@ -19,9 +19,11 @@ from .data.crop import FaceCropper
 from .data.folder import read_folder
 from .data.load import load_dataset
 from .data.splits import SUBJECT_REGEX, everything
-from .evaluation.evaluate import choose_split, evaluate, held_out_only
-from .evaluation.predictors import open_predictor
+from .evaluation.comparison import comparison_text, names_of, write_comparison
+from .evaluation.evaluate import evaluate, held_out_only
+from .evaluation.predictors import KERAS_SUFFIXES, Predictor, open_predictor
 from .evaluation.report import Subject, summary, write_report
+from .evaluation.shown import Shown
 from .keras_backend import import_keras
 
 OVERRIDES = {
@@ -87,21 +89,39 @@ def finetune(args: argparse.Namespace) -> None:
 
 def evaluate_model(args: argparse.Namespace) -> None:
     """`fer-train evaluate`."""
-    data = _load(args)
-    split = choose_split(data, args.split)
-    if args.model.suffix.lower() in (".keras", ".h5", ".hdf5"):
+    say = _speaker(args)
+    shown = Shown(args.data, args.split, args.crop)
+    if any(path.suffix.lower() in KERAS_SUFFIXES for path in args.models):
         import_keras(args.keras_backend)
+    with ExitStack() as opened:
+        # All of them first: a wrong name is told before the long part, not behind it.
+        predictors = [opened.enter_context(_predictor(args, path)) for path in args.models]
+        several = len(predictors) > 1
+        results = []
+        for number, (path, predictor) in enumerate(zip(args.models, predictors, strict=True), 1):
+            folder = args.output / f"{number}-{path.name}" if several else args.output
+            data, split, cropping = shown.to(predictor.crop_scale)
+            results.append(evaluate(predictor, path, data, split, folder, True, cropping))
+            say(f"{path} on {results[-1].subject.data}; {predictor.runs_on}")
+    if not several:
+        say(summary(results[0].figures, results[0].extra))
+        say(f"report: {results[0].page}")
+        return
+    names = names_of(args.models)
+    page, table = write_comparison(args.output, names, results)
+    say(comparison_text(names, table))
+    say(f"report: {page}")
+
+
+def _predictor(args: argparse.Namespace, path: Path) -> Predictor:
     labels = read_labels(args.labels) if args.labels else None
-    with open_predictor(args.model, args.backend, _range(args.input_range), args.head) as predictor:
-        if labels is not None:
-            if len(labels) != predictor.classes:
-                raise BadInput(f"{len(labels)} labels for {predictor.classes} classes")
-            predictor.labels = labels
-        result = evaluate(predictor, args.model, data, split, args.output, sizes=True)
-        say = _speaker(args)
-        say(f"{args.model} on {data.name}, {split}; {predictor.runs_on}")
-    say(summary(result.figures, result.extra))
-    say(f"report: {result.page}")
+    predictor = open_predictor(path, args.backend, _range(args.input_range), args.head)
+    if labels is not None:
+        if len(labels) != predictor.classes:
+            predictor.close()
+            raise BadInput(f"{len(labels)} labels for {predictor.classes} classes")
+        predictor.labels = labels
+    return predictor
 
 
 def _cross_validate(args: argparse.Namespace, config: TrainingConfig, data: DataSet) -> None:

@@ -31,6 +31,7 @@ LAYERS = [
         "input_size",
         "whole_picture",
         "preprocess",
+        "crops",
         "draw",
         "progress",
         "scheduler",

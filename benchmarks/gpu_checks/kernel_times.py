@@ -37,8 +37,8 @@ def check(options: Any) -> dict[str, Any]:
                 seconds = cuda.seconds(partial(cuda.launch, launch))
                 rows[f"{what} {name} {precision}"] = _row(seconds, read + written)
     for count in (1, 4, 16):
-        boxes = np.tile(np.array([[100, 100, 140, 180]], np.float32), (count, 1))
-        squares, out = cuda.upload(face_squares(boxes, 1.1)), cuda.memory(count * 48 * 48 * 4)
+        boxes = np.tile(np.array([[71, 91, 198, 198]], np.float32), (count, 1))
+        squares, out = cuda.upload(face_squares(boxes)), cuda.memory(count * 48 * 48 * 4)
         launch = faces_launch(frame, squares, count, GRAY, out, "fp32")
         seconds = cuda.seconds(partial(cuda.launch, launch))
         rows[f"faces {count}"] = _row(seconds, count * (198 * 198 * 3 + 48 * 48 * 4))

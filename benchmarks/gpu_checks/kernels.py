@@ -66,7 +66,7 @@ def check(options: Any) -> dict[str, Any]:
             for precision in ("fp32", "fp16"):
                 for boxes in _boxes(rng, height, width):
                     found = _faces(cuda, frame, boxes, precision)
-                    cut = face_inputs(image, boxes, GRAY, 1.1)
+                    cut = face_inputs(image, boxes, GRAY)
                     _worst(errors, f"faces {precision}", found, cut)
                     launches += 1
             cuda.free(memory)
@@ -98,7 +98,7 @@ def _frame(cuda: Cuda, frame: Any, facts: InputFacts, precision: Any) -> np.ndar
 
 def _faces(cuda: Cuda, frame: BgrFrame, boxes: np.ndarray, precision: Any) -> np.ndarray:
     out = np.empty((len(boxes), 1, 48, 48), f"f{4 if precision == 'fp32' else 2}")
-    squares = cuda.upload(face_squares(boxes, 1.1))
+    squares = cuda.upload(face_squares(boxes))
     memory = cuda.memory(out.nbytes)
     cuda.launch(faces_launch(frame, squares, len(boxes), GRAY, memory, precision))
     cuda.download(out, memory)

@@ -28,7 +28,7 @@ def check(options: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     with ExitStack() as opened:
         second = open_engine(options.work, EXPRESSION_FILE, opened)
-        expression = ExpressionClassifier(open_on_cpu(EXPRESSION_FILE, opened))
+        expression = open_on_cpu(EXPRESSION_FILE, opened)
         batches = _batches(second)
         for name in DETECTORS:
             first = open_engine(options.work, name, opened)
@@ -40,7 +40,8 @@ def check(options: Any) -> dict[str, Any]:
                 stages = stages_of(first, second, config, ExitStack())
                 stack.callback(stages.close)
                 ours = stages.detector, stages.classifier
-                facts[name] = compare(ours, (plain, expression), images)
+                classifier = ExpressionClassifier(expression, face_frame=stages.face_frame)
+                facts[name] = compare(ours, (plain, classifier), images)
             facts[name]["graphs"] = first.execution().graphs
         return {
             "product": second.execution().product,

@@ -43,13 +43,16 @@ def check(options: Any) -> dict[str, Any]:
         opened.callback(first.close)
         second = open_engine(options.work, EXPRESSION_FILE, opened)
         plain = open_on_cpu(name, opened)
-        expression = ExpressionClassifier(open_on_cpu(EXPRESSION_FILE, opened))
+        expression = open_on_cpu(EXPRESSION_FILE, opened)
         for size, least in CASES:
             config = PipelineConfig(min_score=LEAST_SCORE, min_face=FaceSize.parse(least))
-            theirs = Detector(plain, LEAST_SCORE, sizes=config.sizes), expression
             images = [_framed(image, size) for image in pictures(options.photos)]
             with stages_of(first, second, config, ExitStack()) as stages:
                 ours = stages.detector, stages.classifier
+                theirs = (
+                    Detector(plain, LEAST_SCORE, sizes=config.sizes),
+                    ExpressionClassifier(expression, face_frame=stages.face_frame),
+                )
                 facts[f"{size[0]}x{size[1]}, faces of {least}"] = compare(ours, theirs, images)
         return {"product": second.execution().product, **facts}
 

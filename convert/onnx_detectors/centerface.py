@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fer_edge.engine.model import FaceFrame
+
 from ..head import HeadBuilder
 from .family import Facts
 from .grid import best, boxes_and_points, cells_of_map, gathered
@@ -24,6 +26,7 @@ FACTS = Facts(
     # of tilted faces and close-ups every tenth scores no more.
     large_face=40.0,
     large_face_score=0.3,
+    face_frame=FaceFrame(0.79, 0.99, 0.0, 0.01),
 )
 EXPECTED = "CenterFace: maps of 1 (sigmoid), 2, 2 and 10 channels at stride 4"
 # Less than any logit: its sigmoid is 4e-44.

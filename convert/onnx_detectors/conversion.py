@@ -96,6 +96,7 @@ def _converted(proto: Any, path: Path, options: Options, step: Step) -> Conversi
             largest_face=family.facts.largest_face,
             large_face=family.facts.large_face,
             large_face_score=family.facts.large_face_score,
+            face_frame=options.face_frame or family.facts.face_frame,
         ),
     )
     return Conversion(

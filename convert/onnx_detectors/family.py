@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fer_edge.engine.model import Colour
+from fer_edge.engine.model import Colour, FaceFrame
 
 # Strides of the maps of those that have three.
 PYRAMID = (8, 16, 32)
@@ -25,6 +25,7 @@ class Facts:
     largest_face: float
     large_face: float = 0.0
     large_face_score: float = 0.0
+    face_frame: FaceFrame | None = None
 
 
 class Family(Protocol):

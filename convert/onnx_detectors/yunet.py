@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fer_edge.engine.model import FaceFrame
+
 from ..head import HeadBuilder
 from ..rewrite import stacked
 from .family import PYRAMID, Facts
@@ -22,6 +24,7 @@ FACTS = Facts(
     iou_threshold=0.3,
     least_face=12.0,
     largest_face=400.0,
+    face_frame=FaceFrame(0.82, 1.05, 0.0, 0.02),
 )
 EXPECTED = (
     "YuNet: at each of the strides 8, 16 and 32 two outputs of 1 number a cell (sigmoid), one of "

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..model import InputFacts, ModelFacts
 from ..preprocess import face_inputs, network_input
 from ..tracing import span
-from ..types import Boxes, Floats, Image
+from ..types import Floats, Image
 from .plan import Decision, Plan
 
 
@@ -87,17 +87,16 @@ class Backend(ABC):
         with span("detect"):
             return self.infer({facts.name: pixels})
 
-    def infer_faces(self, image: Image, boxes: Boxes) -> dict[str, Floats]:
+    def infer_faces(self, image: Image, crops: Floats) -> dict[str, Floats]:
         """Run an expression model on the faces of a frame; returns as `infer` does.
 
         Args:
             image: BGR uint8 `(h, w, 3)`.
-            boxes: float32 `(n, 4)`, `(x, y, w, h)`, n at least 1.
+            crops: squares around them, n at least 1, as `face_inputs` takes them.
         """
-        facts, expression = self.facts.input, self.facts.expression
-        assert expression is not None, "only expression models see faces"
+        facts = self.facts.input
         with span("crop"):
-            faces = face_inputs(image, boxes, facts, expression.crop_scale)
+            faces = face_inputs(image, crops, facts)
         with span("classify"):
             return self.infer({facts.name: faces})
 

@@ -19,7 +19,7 @@ from ..folders import cache_folder
 from ..model import InputFacts, ModelFacts, read_facts
 from ..preprocess import face_inputs, network_pixels
 from ..tracing import span
-from ..types import Boxes, Floats, Image
+from ..types import Floats, Image
 from .base import Backend
 from .plan import Plan
 from .sizes import BySize
@@ -85,15 +85,14 @@ class OpenVINOBackend(Backend):
         with span("detect"):
             return request.infer_from(memory[None])
 
-    def infer_faces(self, image: Image, boxes: Boxes) -> dict[str, Floats]:
+    def infer_faces(self, image: Image, crops: Floats) -> dict[str, Floats]:
         """Run an expression model on the faces of a frame; see `Backend.infer_faces`."""
-        facts, expression = self.facts.input, self.facts.expression
-        assert expression is not None, "only expression models see faces"
+        facts = self.facts.input
         with span("crop"):
-            if len(boxes) > len(self._faces):
-                self._faces = np.empty((2 * len(boxes), *self._faces.shape[1:]), np.float32)
-            faces = self._faces[: len(boxes)]
-            face_inputs(image, boxes, facts, expression.crop_scale, faces)
+            if len(crops) > len(self._faces):
+                self._faces = np.empty((2 * len(crops), *self._faces.shape[1:]), np.float32)
+            faces = self._faces[: len(crops)]
+            face_inputs(image, crops, facts, faces)
         with span("classify"):
             return self._arrays(facts).infer_from(faces)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import BadInput
 from ..model import InputFacts
 from ..preprocess import crop_square, letterbox_size
-from ..types import Boxes
+from ..types import Floats
 
 # Warps lie along rows, where neighbours read and write side by side.
 BLOCK = (32, 8, 1)
@@ -141,24 +141,25 @@ def frame_launch(
     )  # fmt: skip
 
 
-def face_squares(boxes: Boxes, crop_scale: float) -> npt.NDArray[np.int32]:
+def face_squares(crops: Floats) -> npt.NDArray[np.int32]:
     """The squares that `faces_launch` cuts out.
 
     Args:
-        boxes: float32 `(n, 4)`, `(x, y, w, h)` in pixels; n may be 0.
-        crop_scale: side of a square over the longer side of its box.
+        crops: as `face_inputs` takes them; n may be 0.
 
     Returns:
         int32 `(n, 3)`: left, top, side; they may stick out of the frame.
 
     Raises:
-        BadInput: a box that is not finite, larger than `MAX_SIDE_PX` or too far away.
+        BadInput: a crop that is tilted, not finite, larger than `MAX_SIDE_PX` or too far away.
     """
-    squares = np.empty((len(boxes), 3), np.int32)
-    for square, box in zip(squares, boxes, strict=True):
-        if not np.isfinite(box).all():
-            raise BadInput(f"a face at {box.tolist()} (x, y, w, h) is nowhere")
-        left, top, side = crop_square(box, crop_scale)
+    if crops[:, 4:].any():
+        raise BadInput("no kernel turns faces")
+    squares = np.empty((len(crops), 3), np.int32)
+    for square, crop in zip(squares, crops, strict=True):
+        if not np.isfinite(crop).all():
+            raise BadInput(f"a face at {crop.tolist()} (x, y, w, h) is nowhere")
+        left, top, side = crop_square(crop)
         if side > MAX_SIDE_PX or max(abs(left), abs(top)) > _FARTHEST_PX:
             raise BadInput(f"a face of {side} pixels at {left}, {top}; {MAX_SIDE_PX} is the most")
         square[:] = left, top, side

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..backends.tensorrt import TensorRTBackend
-from ..classifier import ExpressionClassifier
+from ..classifier import ExpressionClassifier, View
 from ..cuda.launch import BgrFrame, face_squares, faces_launch
+from ..model import FaceFrame
 from ..tensorrt.buffers import batches_of
 from ..tracing import span
-from ..types import Boxes, Floats, Image
+from ..types import Floats, Image
 from .frames import FrameUploads
 from .inputs import kernel_precision
 
@@ -24,11 +25,17 @@ class GPUExpressionClassifier(ExpressionClassifier):
     Args:
         backend: an open engine of kind `expression`; see `has_kernel`.
         frames: shared with the detector.
-        head: see `ExpressionClassifier`.
+        head, face_frame: see `ExpressionClassifier`.
     """
 
-    def __init__(self, backend: TensorRTBackend, frames: FrameUploads, head: str = "votes") -> None:
-        super().__init__(backend, head)
+    def __init__(
+        self,
+        backend: TensorRTBackend,
+        frames: FrameUploads,
+        head: str = "votes",
+        face_frame: FaceFrame | None = None,
+    ) -> None:
+        super().__init__(backend, head, face_frame)
         self._execution = execution = backend.execution()
         self._frames = frames
         self._see = backend.facts.input
@@ -39,9 +46,9 @@ class GPUExpressionClassifier(ExpressionClassifier):
             self._memory = execution.device.memory(size)
             self._pinned = execution.device.pinned(size).view(np.int32).reshape(-1, 3)
 
-    def batch(self, views: Sequence[tuple[Image, Boxes]]) -> list[Floats]:
+    def batch(self, views: Sequence[View]) -> list[Floats]:
         """Classify the faces of several frames, frame by frame: each is uploaded by itself."""
-        return [self(image, boxes) for image, boxes in views]
+        return [self(*view) for view in views]
 
     def close(self) -> None:
         """Give its own memory back; may be called twice."""
@@ -51,10 +58,13 @@ class GPUExpressionClassifier(ExpressionClassifier):
             self._memory.free()
             self._memory, self._pinned = None, np.empty((0, 3), np.int32)
 
-    def _probabilities(self, image: Image, boxes: Boxes) -> Floats:
+    def _probabilities(self, image: Image, crops: Floats) -> Floats:
+        if crops[:, 4].any():
+            # The kernel turns nothing. Tilted heads are rare enough to be cut out on the CPU.
+            return super()._probabilities(image, crops)
         execution = self._execution
-        squares = face_squares(boxes, self.facts.crop_scale)
-        parts = batches_of(len(boxes), execution.least, execution.largest)
+        squares = face_squares(crops)
+        parts = batches_of(len(crops), execution.least, execution.largest)
         rows: list[Floats] = []
         with execution.device.current(), span("classify"):
             with self._frames.frame(image, "classifier", execution.stream) as frame:

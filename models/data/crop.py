@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_edge.engine.config import EXPRESSION_FILE, PipelineConfig, shipped_weights
-from fer_edge.engine.model import read_facts
+from fer_edge.engine.config import PipelineConfig
+from fer_edge.engine.crops import face_crops
 from fer_edge.engine.preprocess import square_crop
 from fer_edge.engine.stages import open_stages
-from fer_edge.engine.types import Image
+from fer_edge.engine.types import Detections, Image
 
 
 class FaceCropper:
-    """Cuts the largest face out of a BGR image, as the runtime cuts faces. A context manager."""
+    """Cuts faces out of BGR images, as the runtime cuts them. A context manager.
 
-    def __init__(self) -> None:
-        facts = read_facts(shipped_weights(EXPRESSION_FILE)).expression
-        assert facts is not None, "the shipped expression model carries the facts of its kind"
-        self._crop_scale = facts.crop_scale
-        self._stages = open_stages(PipelineConfig(classify=False))
+    Args:
+        detector: finds them, see `PipelineConfig`.
+        crop_scale: of the expression model that looks at them, see `ExpressionFacts`.
+
+    Raises:
+        FerError: the detector is missing or unusable.
+    """
+
+    def __init__(self, detector: str = "default", crop_scale: float | None = None) -> None:
+        self._crop_scale = crop_scale
+        self._stages = open_stages(PipelineConfig(detector=detector, classify=False))
 
     def __call__(self, image: Image) -> Image | None:
         """The square around the largest face; None where no face is found."""
-        boxes = self._stages.detector(image).boxes
-        if not len(boxes):
+        found = self.find(image)
+        if not len(found):
             return None
-        largest = boxes[np.argmax(boxes[:, 2] * boxes[:, 3])]
-        return square_crop(image, largest, self._crop_scale)
+        largest = found.boxes[:, 2:].prod(axis=1).argmax()
+        return self.cut(image, found.take(np.array([largest])))
+
+    def find(self, image: Image) -> Detections:
+        """The faces that the detector finds."""
+        return self._stages.detector(image)
+
+    def cut(self, image: Image, face: Detections) -> Image:
+        """The square that an expression model sees of a single face."""
+        frame = self._stages.face_frame
+        (crop,) = face_crops(face.boxes, self._crop_scale, frame, face.landmarks)
+        return square_crop(image, crop)
 
     def __enter__(self) -> FaceCropper:
         return self

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+
+from fer_edge.engine.types import Image
 
 SIDE = 48
 # The label of a face whose class is not known.
 UNKNOWN = -1
 
 Gray = npt.NDArray[np.uint8]
+# Of one size in one array, or of any sizes.
+Images = Gray | Sequence[Gray]
 Labels = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -29,12 +34,15 @@ class LabelledFaces:
             relative to the data set, or a number.
         votes: how many people named which class, uint8 `(n, classes + 1)`; the last column
             counts votes for expressions outside the classes. None where nobody was asked.
+        crops: the same faces as the runtime cuts them out, gray uint8 of any size, to judge a
+            model by; None where the images are all there is.
     """
 
     images: Gray
     labels: Labels
     names: tuple[str, ...]
     votes: Gray | None = None
+    crops: tuple[Gray, ...] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.labels) == len(self.names):
@@ -45,6 +53,9 @@ class LabelledFaces:
         if self.votes is not None and len(self.votes) != len(self.labels):
             raise ValueError(f"{len(self.labels)} labels, {len(self.votes)} rows of votes")
 
+        if self.crops is not None and len(self.crops) != len(self.labels):
+            raise ValueError(f"{len(self.labels)} labels, {len(self.crops)} crops")
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -53,6 +64,11 @@ class LabelledFaces:
         """Which faces have a label."""
         known: Mask = self.labels != UNKNOWN
         return known
+
+    @property
+    def seen(self) -> Images:
+        """What a model is asked about: the crops, or else the images."""
+        return self.images if self.crops is None else self.crops
 
     @property
     def majorities(self) -> Labels:
@@ -76,7 +92,8 @@ class LabelledFaces:
         indices = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
         names = tuple(self.names[i] for i in indices)
         votes = None if self.votes is None else self.votes[indices]
-        return LabelledFaces(self.images[indices], self.labels[indices], names, votes)
+        crops = None if self.crops is None else tuple(self.crops[i] for i in indices)
+        return LabelledFaces(self.images[indices], self.labels[indices], names, votes, crops)
 
 
 @dataclass(frozen=True)
@@ -102,7 +119,7 @@ class DataSet:
 
 
 def join(parts: list[LabelledFaces]) -> LabelledFaces:
-    """All faces of some sets, in their order; votes only where all sets have them."""
+    """All faces of some sets, in their order, without crops; votes only where all have them."""
     votes = [part.votes for part in parts if part.votes is not None]
     return LabelledFaces(
         np.concatenate([part.images for part in parts]),
@@ -110,6 +127,11 @@ def join(parts: list[LabelledFaces]) -> LabelledFaces:
         tuple(name for part in parts for name in part.names),
         np.concatenate(votes) if len(votes) == len(parts) else None,
     )
+
+
+def as_gray(image: Image) -> Gray:
+    """A BGR uint8 image `(h, w, 3)` in gray, `(h, w)`."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def seen_in(images: Gray, others: Gray) -> Mask:

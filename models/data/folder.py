@@ -14,7 +14,7 @@ from fer_edge.engine.sources.images import read_image
 from fer_edge.engine.sources.listing import find_images
 from fer_edge.engine.types import Image
 
-from .faces import SIDE, DataSet, Gray, LabelledFaces
+from .faces import SIDE, DataSet, Gray, LabelledFaces, as_gray
 
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val"} | {
     "validation": "val",
@@ -26,12 +26,16 @@ SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val"} |
 Crop = Callable[[Image], Image | None]
 
 
-def read_folder(path: Path, crop: Crop | None = None) -> tuple[DataSet, tuple[str, ...]]:
+def read_folder(
+    path: Path, crop: Crop | None = None, keep_crops: bool = False, only: str | None = None
+) -> tuple[DataSet, tuple[str, ...]]:
     """Read images as 48x48 gray faces.
 
     Args:
         path: holds a folder a class, or folders named train, val or test that do.
         crop: see `Crop`; None takes whole images.
+        keep_crops: whether the faces keep what it gave, in its own size.
+        only: the one split to read, a name of `split_folders`; None for all.
 
     Returns:
         The data set, and the names of images that `crop` left out. Classes are in
@@ -41,18 +45,29 @@ def read_folder(path: Path, crop: Crop | None = None) -> tuple[DataSet, tuple[st
         BadInput: no such folders, a class that one split lacks entirely, or a file with an
             image's name that is none.
     """
+    roots = split_folders(path)
+    classes = _classes(path, roots)
+    splits, left_out = {}, []
+    for name, root in roots.items():
+        if only not in (None, name):
+            continue
+        splits[name], missing = _read_split(path, root, classes, crop, keep_crops)
+        left_out += missing
+    return DataSet(path.name, classes, splits), tuple(left_out)
+
+
+def split_folders(path: Path) -> dict[str, Path]:
+    """The folders of train, val and test by these names; `all` where there is no division.
+
+    Raises:
+        BadInput: other folders beside them.
+    """
     folders = _children(path)
     named = {SPLITS[f.name.lower()]: f for f in folders if f.name.lower() in SPLITS}
     if named and len(named) != len(folders):
         others = [f.name for f in folders if f.name.lower() not in SPLITS]
         raise BadInput(f"{path}: has {', '.join(others)} beside {', '.join(named)}")
-    roots = named or {"all": path}
-    classes = _classes(path, roots)
-    splits, left_out = {}, []
-    for name, root in roots.items():
-        splits[name], missing = _read_split(path, root, classes, crop)
-        left_out += missing
-    return DataSet(path.name, classes, splits), tuple(left_out)
+    return named or {"all": path}
 
 
 def _children(path: Path) -> list[Path]:
@@ -72,9 +87,10 @@ def _classes(path: Path, roots: dict[str, Path]) -> tuple[str, ...]:
 
 
 def _read_split(
-    path: Path, root: Path, classes: Sequence[str], crop: Crop | None
+    path: Path, root: Path, classes: Sequence[str], crop: Crop | None, keep_crops: bool
 ) -> tuple[LabelledFaces, list[str]]:
     images, labels, names, left_out = [], [], [], []
+    crops: list[Gray] = []
     for label, name in enumerate(classes):
         folder = root / name
         # CK+ keeps a folder a person and a recording below each class.
@@ -86,11 +102,17 @@ def _read_split(
                 left_out.append(relative)
                 continue
             images.append(gray_face(chosen))
+            if keep_crops:
+                crops.append(as_gray(chosen))
             labels.append(label)
             names.append(relative)
     if not images:
-        raise BadInput(f"{root}: no face was found in {len(left_out)} images; try --no-crop")
-    return LabelledFaces(np.stack(images), np.array(labels, np.int64), tuple(names)), left_out
+        raise BadInput(f"{root}: no face was found in {len(left_out)} images; take them uncropped")
+    faces = LabelledFaces(
+        np.stack(images), np.array(labels, np.int64), tuple(names), None,
+        tuple(crops) if keep_crops else None,
+    )  # fmt: skip
+    return faces, left_out
 
 
 def _images(folder: Path) -> list[Path]:
@@ -102,7 +124,7 @@ def _images(folder: Path) -> list[Path]:
 
 def gray_face(image: Image) -> Gray:
     """A BGR uint8 image `(h, w, 3)` as uint8 `(48, 48)`, resized as the runtime does."""
-    gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    gray = as_gray(image).astype(np.float32)
     shrinks = min(gray.shape) >= SIDE
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.rint(cv2.resize(gray, (SIDE, SIDE), interpolation=how)).astype(np.uint8)

@@ -9,19 +9,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fer_edge.engine.errors import BadInput
 from fer_edge.engine.types import Floats
 
 from ..data import DataSet, LabelledFaces, seen_in
+from ..data.faces import Images
 from ..targets import truths
-from .metrics import Figures, measure
+from .crops import Answers, Cropping, measure_crops
+from .metrics import Figures, Labels, measure
 from .predictors import Predictor, align
 from .report import Extra, Subject, write_report
-from .sizes import by_size
+from .sizes import SizeFigures, by_size
 from .votes import measure_votes
 
-# What an evaluation looks at where nobody says: the first of these that a data set has.
-PREFERRED = ("PublicTest", "test", "val", "all")
 TRAINING_NAMES = ("Training", "train")
 
 
@@ -30,30 +29,19 @@ class Evaluation:
     """An evaluation on disk.
 
     Attributes:
+        subject: see `Subject`.
         figures: see `Figures`.
-        page: the HTML page.
-        split: what was evaluated.
         extra: see `Extra`.
+        rows, labels: the answers to the labelled faces, and their labels.
+        page: the HTML page.
     """
 
+    subject: Subject
     figures: Figures
-    page: Path
-    split: str
     extra: Extra
-
-
-def choose_split(data: DataSet, name: str | None) -> str:
-    """The split to evaluate.
-
-    Raises:
-        BadInput: the data set has none of that name.
-    """
-    names = {split.lower(): split for split in data.splits}
-    if name is not None:
-        if name.lower() not in names:
-            raise BadInput(f"{data.name}: no split {name!r}; it has {', '.join(data.splits)}")
-        return names[name.lower()]
-    return next((split for split in PREFERRED if split in data.splits), next(iter(data.splits)))
+    rows: Floats
+    labels: Labels
+    page: Path
 
 
 def seen_in_training(data: DataSet, split: str) -> npt.NDArray[np.bool_] | None:
@@ -71,6 +59,7 @@ def evaluate(
     split: str,
     folder: Path,
     sizes: bool = False,
+    cropping: Cropping | None = None,
 ) -> Evaluation:
     """Evaluate a model on the labelled faces of one split and write the report.
 
@@ -81,6 +70,7 @@ def evaluate(
         split: a name of `data.splits`.
         folder: for the report.
         sizes: whether to ask about smaller faces too.
+        cropping: what a detector found of the split, which then has those faces alone.
 
     Raises:
         BadInput: see `align`.
@@ -89,28 +79,38 @@ def evaluate(
     every = data.splits[split]
     seen = seen_in_training(data, split)
 
-    def answers(images: npt.NDArray[np.uint8]) -> Floats:
+    def answers(images: Images) -> Floats:
         return align(predictor(images), predictor.labels, data.classes)
 
-    of_every = answers(every.images)
+    def judged(faces: LabelledFaces) -> Labels:
+        return truths(faces, by_votes=faces.votes is not None and not predictor.names_labels)
+
+    of_every = answers(every.seen)
     labelled = every.labelled
     faces, rows = every.take(labelled), of_every[labelled]
     figures = measure(rows, faces.labels, data.classes, None if seen is None else seen[labelled])
     votes = None if every.votes is None else measure_votes(of_every, every)
-    judged = truths(every, by_votes=votes is not None and not predictor.names_labels)
-    known = judged >= 0
-    extra = Extra(votes, by_size(answers, every.images[known], judged[known]) if sizes else ())
+    extra = Extra(
+        votes,
+        _by_size(answers, every, judged(every)) if sizes and cropping is None else (),
+        None if cropping is None else measure_crops(answers, judged, cropping),
+    )
     subject = Subject(
         model=predictor.name,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         runs_on=predictor.runs_on,
-        data=f"{data.name}, {split}",
+        data=f"{data.name}, {split}" + (f", cropped by {cropping.detector}" if cropping else ""),
         classes=data.classes,
     )
     page = write_report(
         folder, subject, figures, rows, faces.labels, faces.images, faces.names, extra
     )
-    return Evaluation(figures, page, split, extra)
+    return Evaluation(subject, figures, extra, rows, faces.labels, page)
+
+
+def _by_size(answers: Answers, faces: LabelledFaces, truth: Labels) -> tuple[SizeFigures, ...]:
+    known = truth >= 0
+    return by_size(answers, faces.images[known], truth[known])
 
 
 def held_out_only(data: DataSet, faces: LabelledFaces, name: str) -> DataSet:

@@ -179,25 +179,36 @@ def calibration_error(rows: Floats, labels: Labels, bins: int = CALIBRATION_BINS
     """Expected calibration error: how far confidence is from accuracy, on average."""
     if not len(rows):
         return float("nan")
-    confidence, right, count = reliability(rows, labels, bins)
-    gap = np.abs(confidence - right) * count
-    return float(np.nansum(gap) / count.sum())
+    filled = reliability(rows, labels, bins)
+    return sum(abs(one.confidence - one.right) * one.faces for one in filled) / len(rows)
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Faces whose answers are about equally sure.
+
+    Attributes:
+        confidence: mean, 0-1.
+        right: share of right answers, 0-1.
+        faces: number of them, at least one.
+    """
+
+    confidence: float
+    right: float
+    faces: int
 
 
 def reliability(
     rows: Floats, labels: Labels, bins: int = CALIBRATION_BINS
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], Counts]:
-    """Mean confidence, share of right answers and number of faces in each bin of confidence.
-
-    The first two are not a number in a bin without faces.
-    """
+) -> tuple[ReliabilityBin, ...]:
+    """Bins of equal width over confidence, those with faces, the least sure first."""
     confidence = rows.max(axis=1)
     right = rows.argmax(axis=1) == labels
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    count = np.bincount(bin_of, minlength=bins)
-    sums = np.bincount(bin_of, confidence, bins), np.bincount(bin_of, right, bins)
-    with np.errstate(invalid="ignore"):
-        return sums[0] / count, sums[1] / count, count
+    return tuple(
+        ReliabilityBin(float(confidence[here].mean()), float(right[here].mean()), int(here.sum()))
+        for here in (bin_of == number for number in np.unique(bin_of))
+    )
 
 
 def most_confidently_wrong(rows: Floats, labels: Labels, count: int) -> npt.NDArray[np.int64]:

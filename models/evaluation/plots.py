@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .metrics import Counts, Curve
+from .crops import CropFigures
+from .metrics import Counts, Curve, ReliabilityBin
 
 DPI = 130
 
@@ -57,16 +58,22 @@ def roc_png(curves: Sequence[Curve], classes: Sequence[str], title: str) -> byte
     return _png(figure)
 
 
-def reliability_png(
-    confidence: npt.NDArray[np.float64], right: npt.NDArray[np.float64], count: Counts, title: str
-) -> bytes:
-    """How often answers are right by how sure they are, with numbers of faces."""
+def reliability_png(models: Mapping[str, Sequence[ReliabilityBin]], title: str) -> bytes:
+    """How often answers are right by how sure they are.
+
+    Args:
+        models: bins by name; of a single model, numbers of faces are told.
+        title: above the picture.
+    """
     figure, axes = _figure(6.4, 5.6)
-    filled = count > 0
     axes.plot([0, 1], [0, 1], color="gray", linewidth=0.8, linestyle="--")
-    axes.plot(confidence[filled], right[filled], marker="o")
-    for x, y, faces in zip(confidence[filled], right[filled], count[filled], strict=True):
-        axes.annotate(f"{faces:,}", (x, y), xytext=(4, -10), textcoords="offset points", size=7)
+    for name, bins in models.items():
+        axes.plot([b.confidence for b in bins], [b.right for b in bins], marker="o", label=name)
+        for b in bins if len(models) == 1 else ():
+            place = {"xytext": (4, -10), "textcoords": "offset points", "size": 7}
+            axes.annotate(f"{b.faces:,}", (b.confidence, b.right), **place)
+    if len(models) > 1:
+        axes.legend(loc="upper left")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_xlabel("confidence")
@@ -76,14 +83,50 @@ def reliability_png(
     return _png(figure)
 
 
-def coverage_png(points: Sequence[tuple[float, float]], title: str) -> bytes:
-    """The risk-coverage curve: (share of faces that get an answer, share that is right)."""
+def coverage_png(curves: Mapping[str, Sequence[tuple[float, float]]], title: str) -> bytes:
+    """Risk-coverage curves: (share of faces that get an answer, share that is right), by model."""
     figure, axes = _figure(6.4, 4.6)
-    axes.plot([share for share, _ in points], [right for _, right in points], marker="o")
+    for name, points in curves.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+    if len(curves) > 1:
+        axes.legend(loc="lower left")
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of faces that get an answer, the surest first")
     axes.set_ylabel("share on which people agree")
     axes.set_title(title)
+    axes.grid(alpha=0.3)
+    return _png(figure)
+
+
+def recall_png(recalls: Mapping[str, Sequence[float]], classes: Sequence[str], title: str) -> bytes:
+    """Bars of each class's recall, 0-1, side by side for several models."""
+    figure, axes = _figure(2 + 0.9 * len(classes), 4.6)
+    width = 0.8 / len(recalls)
+    for number, (name, values) in enumerate(recalls.items()):
+        places = np.arange(len(classes)) - 0.4 + width * (number + 0.5)
+        axes.bar(places, values, width, label=name)
+    axes.set_xticks(range(len(classes)), classes)
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("recall")
+    axes.set_title(title)
+    figure.legend(loc="outside lower center", ncols=len(recalls))
+    axes.grid(axis="y", alpha=0.3)
+    return _png(figure)
+
+
+def crop_png(sizes: Sequence[CropFigures], title: str) -> bytes:
+    """What is found and what is right by the size of the face in its scene."""
+    figure, axes = _figure(6.4, 4.6)
+    sides = [row.side for row in sizes]
+    wholes = [row.whole.share for row in sizes if row.whole is not None]
+    axes.plot(sides, [row.found / row.asked for row in sizes], marker="o", label="found")
+    axes.plot(sides, wholes, marker="o", label="right of those found, as they are")
+    axes.plot(sides, [row.cropped.share for row in sizes], marker="o", label="the same, cropped")
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("pixels a side in the scene")
+    axes.set_ylabel("share of faces")
+    axes.set_title(title)
+    axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
     return _png(figure)
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.engine.model import HEADS
-from fer_edge.engine.types import Floats
+from fer_edge.engine.types import Floats, Image
 
-Gray = npt.NDArray[np.uint8]
+from ..data.faces import Gray, Images
+
 BATCH = 64
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -29,17 +29,19 @@ class Predictor(ABC):
         classes: number of columns.
         runs_on: what computes, in which precision.
         names_labels: whether it answers by the head for the data set's label.
+        crop_scale: see `ExpressionFacts`.
     """
 
     names_labels: bool = False
+    crop_scale: float | None = None
     name: str
     labels: tuple[str, ...] | None
     classes: int
     runs_on: str
 
     @abstractmethod
-    def __call__(self, images: Gray) -> Floats:
-        """Probabilities float32 `(n, classes)` of gray faces uint8 `(n, h, w)`."""
+    def __call__(self, images: Images) -> Floats:
+        """Probabilities float32 `(n, classes)` of gray faces uint8 `(h, w)`, of any sizes."""
 
     def close(self) -> None:  # noqa: B027 (most have nothing to give back)
         """Give the model's memory back."""
@@ -107,12 +109,12 @@ class KerasPredictor(Predictor):
         where = "tf_keras" if file.legacy else f"Keras on {keras.backend.backend()}"
         self.runs_on = f"{where}, float32"
 
-    def __call__(self, images: Gray) -> Floats:
+    def __call__(self, images: Images) -> Floats:
         """See `Predictor`."""
         rows = [self._rows(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
         return np.concatenate([np.empty((0, self.classes), np.float32), *rows])
 
-    def _rows(self, images: Gray) -> Floats:
+    def _rows(self, images: Images) -> Floats:
         faces = np.stack([_resized(image, self._width, self._height) for image in images])
         pixels = np.repeat(faces[..., None], self._channels, axis=3)
         scaled = (pixels * self._scale + self._offset).astype(np.float32)
@@ -140,21 +142,19 @@ class EnginePredictor(Predictor):
             raise
         self.names_labels = head == "label"
         self.name, self.labels, self.classes = path.name, facts.labels, len(facts.labels)
+        self.crop_scale = facts.expression.crop_scale
         self.runs_on = (
             f"{type(self._backend).__name__} on {self._backend.device}, {self._backend.precision}"
         )
 
-    def __call__(self, images: Gray) -> Floats:
+    def __call__(self, images: Images) -> Floats:
         """See `Predictor`."""
         from fer_edge.engine.preprocess import network_input
 
         facts = self._backend.facts.input
         rows = [np.empty((0, self.classes), np.float32)]
         for at in range(0, len(images), BATCH):
-            faces = [
-                network_input(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), facts)
-                for image in images[at : at + BATCH]
-            ]
+            faces = [network_input(_coloured(image), facts) for image in images[at : at + BATCH]]
             rows.append(self._backend.infer({facts.name: np.concatenate(faces)})[self._output])
         return np.concatenate(rows)
 
@@ -173,6 +173,9 @@ def as_probabilities(rows: Floats) -> Floats:
 
 def align(rows: Floats, labels: Sequence[str] | None, classes: Sequence[str]) -> Floats:
     """Columns of a model in the order of a data set's classes.
+
+    Of a data set with fewer classes than the model, each row is what the model says where it is
+    known to be one of them.
 
     Args:
         rows: float32 `(n, len(labels))`.
@@ -193,7 +196,14 @@ def align(rows: Floats, labels: Sequence[str] | None, classes: Sequence[str]) ->
         raise BadInput(
             f"the model knows {', '.join(labels)}, and not {', '.join(missing)} of the data set"
         )
-    return rows[:, [list(labels).index(name) for name in classes]]
+    chosen = rows[:, [list(labels).index(name) for name in classes]]
+    if len(classes) == rows.shape[1]:
+        return chosen
+    return chosen / np.maximum(chosen.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def _coloured(image: Gray) -> Image:
+    return np.repeat(image[..., None], 3, axis=2)
 
 
 def _resized(image: Gray, width: int, height: int) -> Floats:

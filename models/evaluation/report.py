@@ -6,7 +6,7 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -18,15 +18,17 @@ from fer_edge.engine.errors import OutputNotWritable
 from fer_edge.engine.outputs import write_file
 from fer_edge.engine.types import Floats
 
+from .crops import CropLoss
 from .metrics import (
     Counts,
     Figures,
     Labels,
+    ReliabilityBin,
     most_confidently_wrong,
     reliability,
     roc_curves,
 )
-from .plots import confusion_png, coverage_png, reliability_png, roc_png, sheet_png
+from .plots import confusion_png, coverage_png, crop_png, reliability_png, roc_png, sheet_png
 from .sizes import SizeFigures
 from .votes import VoteFigures
 
@@ -60,10 +62,12 @@ class Extra:
     Attributes:
         votes: against what people said; None where nobody was asked.
         sizes: by the size of the face; empty where it was not asked for.
+        crop: what a detector's crop costs; None where faces were looked at as they are.
     """
 
     votes: VoteFigures | None = None
     sizes: tuple[SizeFigures, ...] = ()
+    crop: CropLoss | None = None
 
 
 def write_report(
@@ -77,7 +81,8 @@ def write_report(
     extra: Extra | None = None,
 ) -> Path:
     """Write `report.html`, `confusion.png`, `confusion.csv`, `roc.png`, `reliability.png`,
-    `worst.png`, `figures.json` and `predictions.csv`, and `coverage.png` where there are votes.
+    `worst.png`, `figures.json` and `predictions.csv`, `coverage.png` where there are votes, and
+    `crop.png` where a detector cut faces out of scenes.
 
     Args:
         folder: made where it is missing; files of that name in it are replaced.
@@ -102,25 +107,43 @@ def write_report(
     pictures = {
         "confusion": confusion_png(figures.confusion, subject.classes, title),
         "roc": roc_png(roc_curves(rows, labels), subject.classes, title),
-        "reliability": reliability_png(*reliability(rows, labels), title),
+        "reliability": reliability_png({"": bins_of(rows, labels, extra)}, title),
         "worst": sheet_png(images[worst], captions, "true class > answer, with its probability"),
     }
     if extra.votes is not None:
         points = [(point.share, point.right) for point in extra.votes.coverage]
-        pictures["coverage"] = coverage_png(points, title)
+        pictures["coverage"] = coverage_png({"": points}, title)
+    if extra.crop is not None and extra.crop.sizes:
+        pictures["crop"] = crop_png(extra.crop.sizes, title)
     contents = {f"{name}.png": data for name, data in pictures.items()} | {
         "confusion.csv": _confusion_csv(figures.confusion, subject.classes).encode(),
         "predictions.csv": _predictions_csv(rows, labels, names, subject.classes).encode(),
         "figures.json": json.dumps(as_json(subject, figures, extra), indent=1).encode(),
-        "report.html": _page(title, subject, figures, extra, pictures).encode(),
+        "report.html": render(
+            "report.html", pictures, title=title, subject=subject, figures=figures, extra=extra
+        ),
     }
+    write_files(folder, contents)
+    return folder / "report.html"
+
+
+def bins_of(rows: Floats, labels: Labels, extra: Extra) -> tuple[ReliabilityBin, ...]:
+    """Bins of confidence by what people say, or else by labels."""
+    return reliability(rows, labels) if extra.votes is None else extra.votes.reliability
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files into a folder, each as a whole.
+
+    Raises:
+        OutputNotWritable: the folder or a file cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputNotWritable(f"{folder}: cannot be made ({error.strerror})") from error
     for name, data in contents.items():
         write_file(folder / name, data)
-    return folder / "report.html"
 
 
 def as_json(subject: Subject, figures: Figures, extra: Extra) -> dict[str, object]:
@@ -160,7 +183,7 @@ def summary(figures: Figures, extra: Extra | None = None) -> str:
         f"{'class':12} {'precision':>9} {'recall':>7} {'F1':>7} {'AUC':>7} {'faces':>7}",
     ]
     for row in figures.per_class:
-        values = (_share(row.precision), _share(row.recall), _share(row.f1), _area(row.auc))
+        values = (as_share(row.precision), as_share(row.recall), as_share(row.f1), as_area(row.auc))
         lines.append(
             f"{row.name[:12]:12} {values[0]:>9} {values[1]:>7} {values[2]:>7} {values[3]:>7} "
             f"{row.count:>7,}"
@@ -168,14 +191,39 @@ def summary(figures: Figures, extra: Extra | None = None) -> str:
     if extra.sizes:
         lines += ["", "face, pixels      right"]
         lines += [f"{row.side:<17} {row.accuracy}" for row in extra.sizes]
+    if extra.crop is not None:
+        lines += ["", *_crop_lines(extra.crop)]
     return "\n".join(lines)
 
 
+def _crop_lines(crop: CropLoss) -> list[str]:
+    usual = crop.usual
+    lines = [f"found by {crop.detector}: {usual.found:,} of {usual.asked:,} faces"]
+    if usual.whole is None:
+        return lines
+    lines += [
+        f"as they are       {usual.whole}",
+        f"as cropped        {usual.cropped}, {usual.lost * 100:.1f} points lost",
+        "",
+        f"{'face, pixels':17} {'found':>7} {'as is':>7} {'cropped':>8}",
+    ]
+    return lines + [
+        f"{row.side:<17} {row.found / row.asked:>7.1%} {as_share(row.whole.share):>7} "
+        f"{as_share(row.cropped.share):>8}"
+        for row in crop.sizes
+        if row.whole is not None
+    ]
+
+
+def at_surest(votes: VoteFigures, share: float) -> float:
+    """What is right of a share of the answers, the surest, 0-1."""
+    return next(point.right for point in votes.coverage if point.share >= share)
+
+
 def _votes_lines(votes: VoteFigures) -> list[str]:
-    surest = next(point for point in votes.coverage if point.share >= 0.8)
     lines = [
         f"people agree      {votes.agreement}",
-        f"of the surest 80% {surest.right:.1%}",
+        f"of the surest 80% {at_surest(votes, 0.8):.1%}",
         f"calibration error {votes.calibration_error:.3f} by what people say",
         f"cross-entropy     {votes.cross_entropy:.3f} against their votes",
     ]
@@ -187,26 +235,34 @@ def _votes_lines(votes: VoteFigures) -> list[str]:
     return lines
 
 
-def _page(
-    title: str, subject: Subject, figures: Figures, extra: Extra, pictures: dict[str, bytes]
-) -> str:
-    from jinja2 import Environment, StrictUndefined
+def render(template: str, pictures: Mapping[str, bytes], **values: object) -> bytes:
+    """An HTML page that holds its pictures.
 
-    template = (files(__package__) / "report.html").read_text(encoding="utf-8")
+    Args:
+        template: name of a file beside this one.
+        pictures: PNG by name.
+        values: for the template.
+    """
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
     # A class or file may be named anything: everything is escaped.
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters.update(share=_share, area=_area)
-    encoded = {name: base64.b64encode(data).decode() for name, data in pictures.items()}
-    return environment.from_string(template).render(
-        title=title, subject=subject, figures=figures, extra=extra, pictures=encoded
+    environment = Environment(
+        loader=FunctionLoader(lambda name: (files(__package__) / name).read_text("utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
     )
+    environment.filters.update(share=as_share, area=as_area)
+    encoded = {name: base64.b64encode(data).decode() for name, data in pictures.items()}
+    return environment.get_template(template).render(pictures=encoded, **values).encode()
 
 
-def _share(value: float) -> str:
+def as_share(value: float) -> str:
+    """A share for people; `-` where it is not a number."""
     return "-" if np.isnan(value) else f"{value:.1%}"
 
 
-def _area(value: float) -> str:
+def as_area(value: float) -> str:
+    """A number of three digits for people; `-` where it is none."""
     return "-" if np.isnan(value) else f"{value:.3f}"
 
 

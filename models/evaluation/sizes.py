@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fer_edge.engine.types import Floats
-
 from ..camera import low_resolution
+from .crops import Answers
 from .metrics import Accuracy, Labels, accuracy
 
 SIDES = (16, 20, 24, 32, 40, 48)
@@ -32,7 +30,7 @@ class SizeFigures:
 
 
 def by_size(
-    answers: Callable[[npt.NDArray[np.uint8]], Floats],
+    answers: Answers,
     images: npt.NDArray[np.uint8],
     labels: Labels,
 ) -> tuple[SizeFigures, ...]:

@@ -11,7 +11,14 @@ from fer_edge.engine.types import Floats
 
 from ..data import LabelledFaces
 from ..targets import vote_targets
-from .metrics import Accuracy, Labels, accuracy, calibration_error
+from .metrics import (
+    Accuracy,
+    Labels,
+    ReliabilityBin,
+    accuracy,
+    calibration_error,
+    reliability,
+)
 
 # Shares of the faces, the surest first, at which agreement is told.
 COVERAGES = tuple(round(step / 20, 2) for step in range(1, 21))
@@ -42,6 +49,7 @@ class VoteFigures:
             whose answer is that class.
         cross_entropy: against the votes for the classes, in nats, over all faces that have any.
         calibration_error: expected, in 15 bins, where being right is to agree; 0-1.
+        reliability: bins of confidence, where being right is to agree.
         coverage: the risk-coverage curve of agreement at `COVERAGES`.
         confident: the most faces of which nine answers of ten agree; None where no part does.
     """
@@ -49,6 +57,7 @@ class VoteFigures:
     agreement: Accuracy
     cross_entropy: float
     calibration_error: float
+    reliability: tuple[ReliabilityBin, ...]
     coverage: tuple[Coverage, ...]
     confident: Coverage | None
 
@@ -73,6 +82,7 @@ def measure_votes(rows: Floats, faces: LabelledFaces) -> VoteFigures | None:
         agreement=accuracy(rows.argmax(axis=1) == majorities),
         cross_entropy=float(losses[asked].mean()),
         calibration_error=calibration_error(rows, majorities),
+        reliability=reliability(rows, majorities),
         coverage=tuple(_at(curve, round(share * len(rows))) for share in COVERAGES),
         confident=_most_confident(curve),
     )

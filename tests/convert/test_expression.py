@@ -15,6 +15,7 @@ from fer_edge.convert.tensorflow import import_tensorflow
 from fer_edge.engine.backends import open_backend
 from fer_edge.engine.classifier import ExpressionClassifier
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.whole_picture import FACE_FRAME
 
 from .tiny import SIDE, save_tiny, tiny
 
@@ -33,10 +34,8 @@ def convert(source: Path, options: Options | None = None) -> Conversion:
 def classify(path: Path, pixels: np.ndarray) -> np.ndarray:
     """What the runtime answers for a BGR uint8 face that fills the whole picture."""
     with open_backend(path, "onnxruntime") as backend:
-        side = pixels.shape[0] / backend.facts.expression.crop_scale
-        corner = (pixels.shape[0] - side) / 2
-        box = np.array([[corner, corner, side, side]], np.float32)
-        return ExpressionClassifier(backend)(pixels, box)
+        box = np.array([[0, 0, *pixels.shape[:2]]], np.float32)
+        return ExpressionClassifier(backend, face_frame=FACE_FRAME)(pixels, box)
 
 
 def input_norm(library: ModuleType) -> list[object]:

@@ -59,7 +59,7 @@ def test_the_head_that_is_asked_for_answers() -> None:
     for number, head in enumerate(HEADS):
         classifier = ExpressionClassifier(backend, head)
         assert classifier(PICTURE, boxes).argmax() == number
-        both = classifier.batch([(PICTURE, boxes), (PICTURE, boxes)])
+        both = classifier.batch([(PICTURE, boxes, None), (PICTURE, boxes, None)])
         assert [rows.argmax() for rows in both] == [number, number]
 
 

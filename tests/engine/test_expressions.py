@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_edge.engine.errors import BadInput
-from fer_edge.engine.expressions import Expressions, boxes_of
+from fer_edge.engine.expressions import Expressions, boxes_of, landmarks_of
 from fer_edge.engine.smoothing import ExpressionSmoother
 from fer_edge.engine.types import Face, Track
 
@@ -89,4 +90,10 @@ def test_less_than_every_frame_is_refused() -> None:
 
 def test_boxes_are_rows() -> None:
     assert boxes_of([]).shape == (0, 4)
+    assert landmarks_of(tracks_of([3])) is None
+    known = replace(tracks_of([3])[0], landmarks=tuple((float(i), 2.0) for i in range(5)))
+    points = landmarks_of([*tracks_of([3]), known])
+    assert points is not None
+    assert np.isnan(points[0]).all()
+    np.testing.assert_array_equal(points[1], known.landmarks)
     np.testing.assert_array_equal(boxes_of(tracks_of([3])), [[3, 0, 10, 10]])

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from fer_edge.engine.errors import BadInput, InputNotFound
-from fer_edge.engine.model import METADATA_KEY, InputFacts, ModelFacts, read_facts, sha256_of
+from fer_edge.engine.model import (
+    METADATA_KEY,
+    DetectorFacts,
+    FaceFrame,
+    InputFacts,
+    ModelFacts,
+    read_facts,
+    sha256_of,
+)
 
 from .scripted import detector_facts, expression_facts
 
@@ -30,7 +38,12 @@ def write_onnx(path: Path, metadata: dict[str, str]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("facts", [detector_facts(), expression_facts()])
+FRAMED = DetectorFacts("b", "s", 0, 0.0, 0.6, 9, face_frame=FaceFrame(0.8, 1.0, 0.0, 0.03))
+
+
+@pytest.mark.parametrize(
+    "facts", [detector_facts(), detector_facts(detector=FRAMED), expression_facts()]
+)
 def test_facts_survive_the_file(facts: ModelFacts, tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "m.onnx", {"author": "x" * 300, METADATA_KEY: facts.to_json()})
     assert read_facts(path) == facts

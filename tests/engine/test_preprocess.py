@@ -112,7 +112,7 @@ def test_colour_order_mean_and_scale() -> None:
 )
 def test_faces_of_any_place_and_size_give_a_batch(boxes: list[tuple[float, ...]]) -> None:
     gray = facts(12, 12, colour="gray", mean=(0.0,), scale=(1.0,), resize="area")
-    batch = face_inputs(picture(80, 100), np.array(boxes, np.float32).reshape(-1, 4), gray, 1.1)
+    batch = face_inputs(picture(80, 100), np.array(boxes, np.float32).reshape(-1, 4), gray)
     assert batch.shape == (len(boxes), 1, 12, 12)
     assert (batch >= 0).all()
     assert (batch <= 255).all()
@@ -121,7 +121,7 @@ def test_faces_of_any_place_and_size_give_a_batch(boxes: list[tuple[float, ...]]
 def test_area_resize_averages_whole_cells() -> None:
     image = picture(96, 96)
     gray = facts(48, 48, colour="bgr", mean=(0.0,) * 3, scale=(1.0,) * 3, resize="area")
-    batch = face_inputs(image, np.array([[0, 0, 96, 96]], np.float32), gray, 1.0)
+    batch = face_inputs(image, np.array([[0, 0, 96, 96]], np.float32), gray)
     expected = image.reshape(48, 2, 48, 2, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(batch[0].transpose(1, 2, 0), expected, atol=1e-3)
 
@@ -133,7 +133,7 @@ def test_gray_faces_are_the_means_of_areas(side: int, seed: int) -> None:
     box = np.array([[5, 5, side, side]], np.float32)
     pixels = cv2.cvtColor(image[5 : 5 + side, 5 : 5 + side], cv2.COLOR_BGR2GRAY)
     expected = cv2.resize(pixels.astype(np.float32), (12, 12), interpolation=cv2.INTER_AREA)
-    np.testing.assert_allclose(face_inputs(image, box, gray, 1.0)[0, 0], expected, atol=1e-3)
+    np.testing.assert_allclose(face_inputs(image, box, gray)[0, 0], expected, atol=1e-3)
 
 
 def test_the_largest_faces_do_not_overflow() -> None:
@@ -141,13 +141,13 @@ def test_the_largest_faces_do_not_overflow() -> None:
     white = np.full((3000, 3000, 3), 255, np.uint8)
     out = np.empty((1, 1, 12, 12), np.float32)
     box = np.array([[0, 0, 3000, 3000]], np.float32)
-    assert face_inputs(white, box, gray, 1.0, out) is out
+    assert face_inputs(white, box, gray, out) is out
     np.testing.assert_allclose(out, 255, rtol=1e-6)
 
 
 def test_a_crop_out_of_the_frame_repeats_its_border() -> None:
     image = picture(20, 20)
-    crop = square_crop(image, np.array([-30, 5, 10, 10], np.float32), 1.0)
+    crop = square_crop(image, np.array([-30, 5, 10, 10], np.float32))
     assert crop.shape == (10, 10, 3)
     assert (crop == image[5:15, :1]).all()
 
@@ -155,9 +155,28 @@ def test_a_crop_out_of_the_frame_repeats_its_border() -> None:
 @given(st.floats(0, 60), st.floats(0, 60), st.floats(1, 40), st.floats(1, 40))
 def test_a_crop_is_a_square_around_the_centre(x: float, y: float, w: float, h: float) -> None:
     ramp = np.broadcast_to(np.arange(200, dtype=np.uint8)[None, :, None], (200, 200, 3))
-    crop = square_crop(ramp, np.array([x + 50, y + 50, w, h], np.float32), 1.0)
+    crop = square_crop(ramp, np.array([x + 50, y + 50, w, h], np.float32))
     assert crop.shape[0] == crop.shape[1] == max(1, round(max(w, h)))
     assert abs(crop[0].astype(float).mean() + 0.5 - (x + 50 + w / 2)) <= 1.0
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+@pytest.mark.parametrize("side", [1, 8, 9])
+def test_a_quarter_turn_moves_whole_pixels(side: int, turns: int) -> None:
+    image = picture(40, 50)
+    upright = square_crop(image, np.array([20, 15, side, side], np.float32))
+    turned = square_crop(image, np.array([20, 15, side, side, 90 * turns], np.float32))
+    np.testing.assert_array_equal(turned, np.rot90(upright, turns))
+
+
+@given(st.floats(-90, 90), st.integers(30, 60))
+def test_a_tilted_crop_is_the_upright_one_of_the_turned_picture(tilt: float, side: int) -> None:
+    smooth = cv2.GaussianBlur(picture(160, 160), (0, 0), 6)
+    box = np.array([70, 60, side, side], np.float32)
+    middle = (70 + (side - 1) / 2, 60 + (side - 1) / 2)
+    level = cv2.warpAffine(smooth, cv2.getRotationMatrix2D(middle, tilt, 1), (160, 160))
+    found = square_crop(smooth, np.append(box, np.float32(tilt)))
+    np.testing.assert_allclose(found.astype(float), square_crop(level, box), atol=2)
 
 
 @given(sizes, sizes, st.sampled_from(["rgb", "bgr"]))

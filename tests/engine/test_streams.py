@@ -297,7 +297,7 @@ def test_every_source_has_turns_of_classification_of_its_own() -> None:
         batch = streams._classifier.batch  # type: ignore[union-attr]
 
         def counting(views: Sequence[tuple[Image, Boxes]]) -> list[Floats]:
-            seen.update(len(boxes) for _, boxes in views)
+            seen.update(len(boxes) for _, boxes, _ in views)
             return batch(views)
 
         streams._classifier.batch = counting  # type: ignore[union-attr, method-assign]

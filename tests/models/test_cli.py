@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import csv
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from fer_edge.convert.cli import main as convert
@@ -12,9 +17,11 @@ from fer_edge.engine.model import read_facts
 from fer_edge.models.cli import build_parser, main
 from fer_edge.models.keras_backend import import_keras
 
+from ..conftest import REPOSITORY
 from .tiny_faces import SEVEN, TINY, write_folders, write_npz
 
 import_keras()
+PORTRAIT = REPOSITORY / "engine" / "sources" / "astronaut.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +61,44 @@ def test_a_model_of_other_classes_keeps_their_names(place: Path, tmp_path: Path)
     assert json.loads((tmp_path / "r/figures.json").read_text())["accuracy"]["count"] == 40
 
 
-def test_source_and_converted_are_judged_alike(place: Path, tmp_path: Path) -> None:
+def test_source_and_converted_are_judged_alike_side_by_side(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     convert([f"{place}/out/expression.keras", "-o", f"{tmp_path}/e.onnx", "--quiet"])
-    figures = []
-    for number, model in enumerate([f"{place}/out/expression.keras", f"{tmp_path}/e.onnx"]):
-        out = tmp_path / str(number)
-        words = ["evaluate", model, f"{place}/faces.npz", "-o", str(out), "--quiet"]
-        words += ["--backend", "onnxruntime"]
-        assert main(words) == 0
-        figures.append(json.loads((out / "figures.json").read_text()))
-    assert figures[0]["confusion"] == figures[1]["confusion"]
-    assert figures[0]["sha256"] != figures[1]["sha256"]
+    words = ["evaluate", f"{place}/out/expression.keras", f"{tmp_path}/e.onnx",
+             f"{place}/faces.npz", "-o", f"{tmp_path}/r", "--backend", "onnxruntime"]  # fmt: skip
+    assert main(words) == 0
+    first, second = json.loads((tmp_path / "r/figures.json").read_text())["models"]
+    assert (first["name"], second["name"]) == ("expression.keras", "e.onnx")
+    assert first["confusion"] == second["confusion"]
+    assert first["sha256"] != second["sha256"]
+    said = capsys.readouterr().out
+    agreed = f"{first['accuracy']['right'] / first['accuracy']['count']:.1%} ("
+    assert re.search(rf"^accuracy +{re.escape(agreed)}.*{re.escape(agreed)}", said, re.MULTILINE)
+    page = (tmp_path / "r/report.html").read_text()
+    for link in re.findall(r'href="([^"]+)"', page):
+        assert (tmp_path / "r" / link).is_file()
+    assert page.count("href=") == 2
+
+
+def test_photographs_go_through_the_detector_and_its_crop(place: Path, tmp_path: Path) -> None:
+    convert([f"{place}/out/expression.keras", "-o", f"{tmp_path}/e.onnx", "--quiet"])
+    for name in ("happy", "sad"):
+        (tmp_path / "own" / "test" / name).mkdir(parents=True)
+        shutil.copy(PORTRAIT, tmp_path / "own" / "test" / name)
+    cv2.imwrite(f"{tmp_path}/own/test/sad/wall.png", np.full((300, 300, 3), 90, np.uint8))
+    words = ["evaluate", f"{tmp_path}/e.onnx", f"{tmp_path}/own", "-o", f"{tmp_path}/r",
+             "--crop", "lite"]  # fmt: skip
+    assert main([*words, "--quiet"]) == 0
+    figures = json.loads((tmp_path / "r/figures.json").read_text())
+    assert figures["classes"] == ["happy", "sad"]
+    assert figures["crop"]["usual"]["asked"] == 3
+    assert figures["crop"]["usual"]["found"] == figures["accuracy"]["count"] == 2
+    # The same face is one of the two classes, whatever the model knows besides.
+    assert figures["accuracy"]["right"] == 1
+    with (tmp_path / "r/predictions.csv").open() as file:
+        for row in csv.DictReader(file):
+            assert float(row["happy"]) + float(row["sad"]) == pytest.approx(1, abs=1e-4)
 
 
 def test_folds_pool_every_face(
@@ -108,6 +142,12 @@ def test_names_without_people_are_warned_of(
         (["finetune", "faces.npz", "faces.npz", "-o", "x"], "faces.npz"),
         (["finetune", "out/expression.keras", "faces.npz", "-o", "x", "--folds", "1"],
          "at least 2"),
+        (["evaluate", "out/expression.keras", "none.onnx", "faces.npz", "-o", "x"],
+         "none.onnx: no such model"),
+        (["evaluate", "out/expression.keras", "faces.npz", "-o", "x", "--crop", "none"],
+         "leave --crop out"),
+        (["evaluate", "out/expression.keras", "faces.npz", "-o", "x", "--crop", "harr"],
+         "no detector 'harr'"),
         (["evaluate", "none.onnx", "faces.npz", "-o", "x"], "none.onnx: no such model"),
         (["evaluate", "out/expression.keras", "faces.npz", "-o", "x", "--split", "y"],
          "no split 'y'"),

@@ -13,7 +13,7 @@ import pytest
 
 from fer_edge.engine import Pipeline
 from fer_edge.engine.backends import Backend, open_backend
-from fer_edge.engine.config import DETECTOR_FILE, EXPRESSION_FILE, shipped_weights
+from fer_edge.engine.config import DETECTOR_FILE, DETECTOR_FILES, EXPRESSION_FILE, shipped_weights
 from fer_edge.engine.detector import Detector
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.model import FER2013_LABELS, HEADS, ModelFacts, read_facts
@@ -105,6 +105,20 @@ def test_the_cards_name_the_very_files(name: str) -> None:
     assert hashlib.sha256((MODELS / name).read_bytes()).hexdigest() in card
     for word in ("Origin", "Licence", "Training data", "Accuracy", "limits", "SHA-256"):
         assert word in card, word
+
+
+def test_what_detectors_frame_is_cut_out_as_the_model_learned_it() -> None:
+    frames = {
+        name: getattr(read_facts(shipped_weights(file)).detector, "face_frame", None)
+        for name, file in DETECTOR_FILES.items()
+    }
+    assert None not in frames.values()
+    small = read_facts(MODELS / "centerface.int8.onnx").detector
+    assert small is not None
+    assert small.face_frame == frames["default"]
+    expression = read_facts(shipped_weights(EXPRESSION_FILE)).expression
+    assert expression is not None
+    assert expression.crop_scale is None
 
 
 def test_the_default_detector_has_an_int8_file_beside_it() -> None:

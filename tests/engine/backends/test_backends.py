@@ -244,8 +244,7 @@ def test_faces_are_seen_as_the_oracle_prepares_them(name: str, count: int, tmp_p
     boxes = np.concatenate([corners, rng.uniform(2, 40, (count, 2))], axis=1).astype(np.float32)
     with open_backend(write_expression(tmp_path / "e.onnx"), name) as backend:
         facts = backend.facts
-        assert facts.expression is not None
-        inputs = face_inputs(frame, boxes, facts.input, facts.expression.crop_scale)
+        inputs = face_inputs(frame, boxes, facts.input)
         expected = backend.infer({"face": inputs})["probabilities"]
         actual = backend.infer_faces(frame, boxes)["probabilities"]
         # 64 levels off by half at most, through weights of 0.01.

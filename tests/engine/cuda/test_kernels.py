@@ -245,13 +245,13 @@ def test_faces_anywhere_agree_with_the_runtime_on_the_cpu(
     facts = replace(GRAY, height=out_height, width=out_width)
     rows = picture(seed, height, width, padding)
     found = np.array(places, np.float32)
-    squares = face_squares(found, 1.1)
+    squares = face_squares(found)
     out = np.full((len(found), 1, out_height, out_width), np.nan, np.float32)
     launch = faces_launch(
         frame(rows, width), squares.ctypes.data, len(found), facts, out.ctypes.data, "fp32"
     )
     gpu.run(launch)
-    expected = face_inputs(pixels(rows, width), found, facts, 1.1)
+    expected = face_inputs(pixels(rows, width), found, facts)
     np.testing.assert_allclose(out, expected, rtol=0, atol=1e-4)
     half = np.zeros(out.shape, np.float16)
     gpu.run(faces_launch(
@@ -266,16 +266,16 @@ def test_faces_of_telling_sizes(gpu: StandIn, side: int, place: tuple[int, int])
     """One pixel, just below, at and above the output, a whole multiple, larger than the frame."""
     rows = picture(side, 200, 300)
     found = np.array([(*place, side, side)], np.float32)
-    squares = face_squares(found, 1.0)
+    squares = face_squares(found)
     assert squares.tolist() == [[*place, side]]
     out = np.empty((1, 1, 48, 48), np.float32)
     gpu.run(faces_launch(frame(rows, 300), squares.ctypes.data, 1, GRAY, out.ctypes.data, "fp32"))
-    expected = face_inputs(pixels(rows, 300), found, GRAY, 1.0)
+    expected = face_inputs(pixels(rows, 300), found, GRAY)
     np.testing.assert_allclose(out, expected, rtol=0, atol=1e-4)
 
 
 def test_no_faces_have_no_squares() -> None:
-    squares = face_squares(np.empty((0, 4), np.float32), 1.1)
+    squares = face_squares(np.empty((0, 4), np.float32))
     assert squares.shape == (0, 3)
     assert squares.dtype == np.int32
 
@@ -283,7 +283,7 @@ def test_no_faces_have_no_squares() -> None:
 @given(boxes)
 def test_squares_are_those_of_the_runtime_on_the_cpu(places: list[tuple[float, ...]]) -> None:
     found = np.array(places, np.float32)
-    assert face_squares(found, 1.1).tolist() == [list(crop_square(box, 1.1)) for box in found]
+    assert face_squares(found).tolist() == [list(crop_square(box)) for box in found]
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 3e9])
@@ -292,7 +292,14 @@ def test_faces_that_no_kernel_can_reach_are_refused(wrong: float, place: int) ->
     box = np.array([[10, 10, 20, 20]], np.float32)
     box[0, place] = wrong
     with pytest.raises(BadInput, match="a face"):
-        face_squares(box, 1.1)
+        face_squares(box)
+
+
+def test_tilted_faces_are_refused() -> None:
+    crops = np.array([[10, 10, 20, 20, 0], [10, 10, 20, 20, 7]], np.float32)
+    assert face_squares(crops[:1]).tolist() == [[10, 10, 20]]
+    with pytest.raises(BadInput, match="turns"):
+        face_squares(crops)
 
 
 def test_frames_that_cannot_be_are_refused() -> None:
@@ -371,7 +378,7 @@ for turn in range(12):
         luma.ctypes.data, chroma.ctypes.data, int(width), int(height),
         luma.strides[0], chroma.strides[0])
     found = rng.uniform((-50, -50, 0.1, 0.1), (90, 90, 120, 120), (3, 4))
-    squares = face_squares(found, 1.1)
+    squares = face_squares(found)
     for precision, kind in (("fp32", np.float32), ("fp16", np.float16)):
         for source in (frame(rows, width), nv12):
             for facts in (RGB, LETTERBOX):

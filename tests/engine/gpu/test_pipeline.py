@@ -144,9 +144,15 @@ def test_stages_agree_with_the_cpu_for_any_number_of_faces(
             image = rng.integers(0, 256, (240, 321, 3), np.uint8)
             boxes = rng.uniform(-20, 200, (count, 4)).astype(np.float32)
             boxes[:, 2:] = np.abs(boxes[:, 2:]) + 5
-            expected = ExpressionClassifier(plain)(image, boxes)
-            for classifier in (stages.classifier, ExpressionClassifier(backend)):
-                found = classifier(image, boxes)
+            frame = stages.face_frame
+            # Of an odd number of faces, some are tilted.
+            points = rng.uniform(0, 200, (count, 5, 2)).astype(np.float32) if count % 2 else None
+            expected = ExpressionClassifier(plain, face_frame=frame)(image, boxes, points)
+            for classifier in (
+                stages.classifier,
+                ExpressionClassifier(backend, face_frame=frame),
+            ):
+                found = classifier(image, boxes, points)
                 assert found.shape == (count, 7)
                 np.testing.assert_allclose(found, expected, atol=0.02)
 

@@ -7,8 +7,9 @@ import pytest
 
 from fer_edge.convert.cli import main as convert
 from fer_edge.engine.errors import BadInput, InputNotFound
-from fer_edge.models.evaluation.evaluate import choose_split, seen_in_training
+from fer_edge.models.evaluation.evaluate import seen_in_training
 from fer_edge.models.evaluation.predictors import align, open_predictor
+from fer_edge.models.evaluation.shown import choose_split
 from fer_edge.models.keras_backend import import_keras
 
 keras = import_keras()
@@ -53,7 +54,7 @@ def test_what_is_no_expression_model_is_refused(tmp_path: Path) -> None:
 
 def test_columns_are_matched_by_name() -> None:
     rows = np.array([[0.1, 0.2, 0.7]], np.float32)
-    np.testing.assert_allclose(align(rows, ("a", "b", "c"), ("c", "a")), [[0.7, 0.1]])
+    np.testing.assert_allclose(align(rows, ("a", "b", "c"), ("c", "a")), [[0.875, 0.125]])
     np.testing.assert_allclose(align(rows, None, ("x", "y", "z")), rows)
     with pytest.raises(BadInput, match="knows a, b, c, and not d of the data set"):
         align(rows, ("a", "b", "c"), ("a", "d"))
@@ -63,10 +64,10 @@ def test_columns_are_matched_by_name() -> None:
 
 def test_the_split_to_judge_by() -> None:
     data = DataSet("d", SEVEN, {"Training": shades(7), "PublicTest": shades(7)})
-    assert choose_split(data, None) == "PublicTest"
-    assert choose_split(data, "training") == "Training"
+    assert choose_split(data.name, data.splits, None) == "PublicTest"
+    assert choose_split(data.name, data.splits, "training") == "Training"
     with pytest.raises(BadInput, match="no split 'final'; it has Training, PublicTest"):
-        choose_split(data, "final")
+        choose_split(data.name, data.splits, "final")
     seen = seen_in_training(data, "PublicTest")
     assert seen is not None
     assert seen.all()
