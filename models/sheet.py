@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from fer_edge.engine.outputs import write_file
 
 from .augment import Augmentation, augment
 from .data import LabelledFaces
-from .evaluation.plots import sheet_png
+from .evaluation.plots import GAP, mosaic
 
-COLUMNS, PAIRS_OF_ROWS = 12, 3
+COLUMNS, PAIRS_OF_ROWS, SCALE = 12, 3, 3
 
 
 def write_sheet(path: Path, faces: LabelledFaces, how: Augmentation, seed: int) -> None:
@@ -26,7 +27,6 @@ def write_sheet(path: Path, faces: LabelledFaces, how: Augmentation, seed: int) 
     rows = [
         part[at : at + COLUMNS] for at in range(0, len(shown), COLUMNS) for part in (shown, changed)
     ]
-    picture = sheet_png(
-        np.concatenate(rows), [""] * 2 * len(shown), "as they are, and as they are shown", COLUMNS
-    )
-    write_file(path, picture)
+    sheet = np.pad(mosaic(np.concatenate(rows), COLUMNS), ((GAP, 0), (GAP, 0)), constant_values=255)
+    large = cv2.resize(sheet, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_NEAREST)
+    write_file(path, cv2.imencode(".png", large)[1].tobytes())

@@ -13,6 +13,8 @@ from .crops import CropFigures
 from .metrics import Counts, Curve, ReliabilityBin
 
 DPI = 130
+# Pixels between the faces of a sheet.
+GAP = 6
 
 
 def confusion_png(confusion: Counts, classes: Sequence[str], title: str) -> bytes:
@@ -135,23 +137,41 @@ def sheet_png(
     images: npt.NDArray[np.uint8], captions: Sequence[str], title: str, columns: int = 8
 ) -> bytes:
     """Faces in rows with a caption beneath each; images uint8 `(n, h, w)`."""
-    rows = max(1, -(-len(images) // columns))
-    figure, grid = _figure(columns * 1.25, rows * 1.62 + 0.5, rows, columns)
-    for axes in np.ravel(grid):
-        axes.axis("off")
-    for axes, image, caption in zip(np.ravel(grid), images, captions, strict=False):
-        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-        axes.set_title(caption, fontsize=7, y=-0.36)
+    height, width = images.shape[1:]
+    beneath = height // 3
+    sheet = mosaic(images, columns, beneath)
+    wide, tall = width + GAP, height + beneath
+    # One picture of all: axes for each face take seconds.
+    figure, axes = _figure(columns * 1.25, len(sheet) * columns * 1.25 / sheet.shape[1] + 0.5)
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)
+    axes.axis("off")
+    for index, caption in enumerate(captions):
+        row, column = divmod(index, columns)
+        place = column * wide + width / 2, row * tall + height + 1
+        axes.text(*place, caption, fontsize=7, ha="center", va="top")
     figure.suptitle(title, fontsize=10)
     return _png(figure)
 
 
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> Any:
+def mosaic(
+    images: npt.NDArray[np.uint8], columns: int, beneath: int = GAP
+) -> npt.NDArray[np.uint8]:
+    """Images uint8 `(n, h, w)` in rows on white, GAP pixels beside and `beneath` under each."""
+    height, width = images.shape[1:]
+    wide, tall = width + GAP, height + beneath
+    sheet = np.full((max(1, -(-len(images) // columns)) * tall, columns * wide), 255, np.uint8)
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        sheet[row * tall :, column * wide :][:height, :width] = image
+    return sheet
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
     # No pyplot: it looks for a screen and keeps figures alive.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns)
+    return figure, figure.subplots()
 
 
 def _png(figure: Any) -> bytes:

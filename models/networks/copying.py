@@ -94,5 +94,6 @@ def _ends_in_softmax(model: Any) -> bool:
     """Whether rows of the output are probabilities, by trying."""
     shape = (2, *model.input_shape[1:])
     noise = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
-    rows = np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch(noise)), np.float64)
+    # Called, since a back end would compile it to predict, which takes longer than this once.
+    rows = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)), np.float64)
     return bool((rows >= 0).all() and np.allclose(rows.sum(axis=-1), 1, atol=1e-2))
