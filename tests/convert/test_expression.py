@@ -59,7 +59,7 @@ def test_a_normalisation_on_the_input_is_no_scaling_of_pixels(
     found = classify(path.with_suffix(".onnx"), gray.repeat(3, axis=2))
     model = tiny(library, first=input_norm(library))
     scaled = gray[None].astype(np.float32) / 127.5 - 1
-    np.testing.assert_allclose(found, model.predict(scaled, verbose=0), atol=1e-4)
+    np.testing.assert_allclose(found, model(scaled, training=False), atol=1e-4)
 
 
 @pytest.mark.parametrize("library", ERAS, ids=["legacy", "current"])
@@ -76,7 +76,7 @@ def test_a_network_that_scales_itself_gets_pixels(
     pixels = pixels if channels == 3 else pixels[..., :1].repeat(3, axis=2)
     model = tiny(library, first=first, channels=channels)
     seen = pixels[None, ..., ::-1][..., :channels].astype(np.float32)
-    expected = model.predict(seen, verbose=0)
+    expected = model(seen, training=False)
     np.testing.assert_allclose(classify(path.with_suffix(".onnx"), pixels), expected, atol=1e-4)
 
 
@@ -108,7 +108,7 @@ def test_a_picture_is_enlarged_by_convolutions(
     pixels = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
     pixels = pixels if channels == 3 else pixels[..., :1].repeat(3, axis=2)
     seen = pixels[None, ..., ::-1][..., :channels].astype(np.float32) / 127.5 - 1
-    expected = tiny(keras, first=first, channels=channels).predict(seen, verbose=0)
+    expected = tiny(keras, first=first, channels=channels)(seen, training=False)
     found = classify(path.with_suffix(".onnx"), pixels)
     np.testing.assert_allclose(found, expected, atol=1e-4 if precision == "fp32" else 5e-3)
 
@@ -153,7 +153,7 @@ def test_a_label_head_becomes_a_second_output(precision: str, tmp_path: Path) ->
     assert facts.expression.label_output == "label_probabilities"
     assert facts.without_label_head().expression.label_output is None  # type: ignore[union-attr]
     pixels = np.random.default_rng(0).uniform(0, 255, (3, 48, 48, 1)).astype(np.float32)
-    expected = network.predict(pixels, verbose=0)
+    expected = network(pixels, training=False)
     with open_backend(tmp_path / "m.onnx", "onnxruntime") as backend:
         see = backend.facts.input
         scaled = ((pixels - see.mean[0]) * see.scale[0]).transpose(0, 3, 1, 2)

@@ -89,7 +89,7 @@ def test_models_of_both_eras_convert(era: str, suffix: str, channels: int, tmp_p
     assert report["operators_after"].get("PRelu") == 1
     assert "BatchNormalization" not in report["operators_after"]
     faces = np.random.default_rng(3).uniform(-1, 1, (5, 24, 20, channels))
-    expected = model.predict(faces.astype(np.float32), verbose=0)
+    expected = model(faces.astype(np.float32), training=False)
     np.testing.assert_allclose(answers(output, faces), expected, atol=1e-4)
     batch = onnx.load(output).graph.input[0].type.tensor_type.shape.dim[0]
     assert batch.dim_param == "batch"
@@ -162,7 +162,7 @@ def test_logits_get_a_softmax(tmp_path: Path) -> None:
     model.save(tmp_path / "logits.keras")
     output, _ = convert(tmp_path / "logits.keras")
     faces = np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 1)).astype(np.float32)
-    logits = model.predict(faces, verbose=0)
+    logits = model(faces, training=False)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(answers(output, faces), expected, atol=1e-4)
 
