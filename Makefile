@@ -1,7 +1,7 @@
 # Needs Python 3.10 to 3.13 with venv; PYTHON=python3.12 chooses one.
 PYTHON ?= python3
 VENV ?= .venv
-# Processes that share the tests, a file at a time.
+# Processes that share the tests; one that has none left takes half of what another still has.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PARTS = engine convert models benchmarks
 # A folder in which the parts are found under their import name, for the type checker.
@@ -16,7 +16,7 @@ test: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	MYPYPATH=$(TYPED) $(VENV)/bin/mypy $(PARTS:%=-p fer_edge.%)
-	$(VENV)/bin/pytest --numprocesses $(JOBS) --dist loadfile
+	$(VENV)/bin/pytest --numprocesses $(JOBS) --dist worksteal
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)

@@ -21,8 +21,17 @@ settings.register_profile(
 settings.load_profile("fer-edge")
 
 
+# Where tests share the cores, threads that wait for work only take time from one another.
+ONE_THREAD = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)  # fmt: skip
+
+
 def pytest_configure() -> None:
     """Keep to the plain plans, and out of the user's cache; other processes do so too."""
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
     os.environ["FER_EDGE_MEASURE"] = "never"
     os.environ["FER_EDGE_CACHE"] = tempfile.mkdtemp(prefix="fer-edge-tests-")
 

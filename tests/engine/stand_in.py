@@ -351,7 +351,8 @@ class Engine:
         self.driver = driver
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = 2
+        # Threads of its own would spin between runs.
+        options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(
             onnx, options, providers=["CPUExecutionProvider"]
         )

@@ -67,8 +67,8 @@ def test_a_network_of_keras_2_can_be_retrained(tmp_path: Path) -> None:
     assert not start.new_head
     pixels = shades(7).images[..., None].astype(np.float32)
     np.testing.assert_allclose(
-        np.asarray(start.network.predict_on_batch(pixels)),
-        np.asarray(old.predict_on_batch(pixels / 127.5 - 1)),
+        np.asarray(start.network(pixels, training=False)),
+        np.asarray(old(pixels / 127.5 - 1, training=False)),
         atol=1e-5,
     )
     assert start_from(tmp_path / "old.h5", SIX).network.output_shape == (None, 6)

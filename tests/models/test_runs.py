@@ -79,7 +79,7 @@ def test_runs_in_a_row_go_on_where_they_were_left(
     assert_same(run_in_parts(tmp_path / "parts", config, monkeypatch), whole)
     with pytest.raises(BadInput, match="another seed"):
         run(tmp_path / "parts", replace(config, previous=replace(TINY, epochs=1, seed=5)))
-    wider = replace(TINY, network={**TINY.network, "widths": [4, 4]}, previous=TINY)
+    wider = replace(TINY, network={**TINY.network, "widths": [8]}, previous=TINY)
     with pytest.raises(BadInput, match=r"the previous run: .* is "):
         run(tmp_path / "wider", wider)
 

@@ -12,7 +12,7 @@ from fer_edge.models.data import LabelledFaces
 from fer_edge.models.data.faces import UNKNOWN
 
 TINY = TrainingConfig(
-    architecture="plain", network={"widths": [4, 8], "convolutions": [1, 1]}, epochs=2,
+    architecture="plain", network={"widths": [4], "convolutions": [1]}, epochs=2,
     batch_size=16, warmup_epochs=0.5, average_decay=0.9, precision="float32",
 )  # fmt: skip
 SEVEN = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")

@@ -30,15 +30,18 @@ def resized(image: npt.NDArray[np.uint8], height: int, width: int, aligned: bool
 
 def averaged(image: npt.NDArray[np.uint8], height: int, width: int) -> Floats:
     """`(height, width, 3)`, means over the area of each pixel."""
-    rows, columns = shares(image.shape[0], height), shares(image.shape[1], width)
-    return np.einsum("yi,xj,ijc->yxc", rows, columns, image.astype(float), optimize=True)
+    rows = means(image.astype(float), height)
+    return means(rows.swapaxes(0, 1), width).swapaxes(0, 1)
 
 
-def shares(size: int, out: int) -> Floats:
-    """`(out, size)`: the share that each pixel has in each of fewer and longer ones."""
+def means(values: Floats, out: int) -> Floats:
+    """`(size, ...)` to `(out, ...)`: means over equal parts, which may begin within a value."""
+    size = len(values)
+    sums = np.concatenate([np.zeros_like(values[:1]), values.cumsum(axis=0)])
     edges = np.arange(out + 1) * (size / out)
-    inside = np.clip(np.arange(size + 1), edges[:-1, None], edges[1:, None])
-    return np.diff(inside, axis=1) * (out / size)
+    whole = np.minimum(edges.astype(int), size - 1)
+    parts = (edges - whole).reshape(-1, *[1] * (values.ndim - 1))
+    return np.diff(sums[whole] + parts * values[whole], axis=0) * (out / size)
 
 
 def scaled(pixels: Floats, facts: InputFacts) -> Floats:

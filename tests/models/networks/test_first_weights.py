@@ -121,7 +121,8 @@ def pooled_by(source: dict[str, np.ndarray], enlarged: np.ndarray) -> np.ndarray
 
 def output_of(network: Any, layer: str) -> np.ndarray:
     probe = keras.Model(network.input, network.get_layer(layer).output)
-    return np.asarray(probe.predict(FACES[..., None].astype(np.float32), verbose=0))
+    maps = probe(FACES[..., None].astype(np.float32), training=False)
+    return np.asarray(keras.ops.convert_to_numpy(maps))
 
 
 def test_mobilenet_begins_where_the_network_of_age_and_gender_stands(
