@@ -214,6 +214,14 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
         default="tcp",
         help="what carries RTSP (default: tcp, which loses nothing)",
     )
+    source.add_argument(
+        "--reconnect",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="open a camera or stream that fails again, after 1, 2, 4 and so on up to S seconds; "
+        "0 for never (default: 30)",
+    )
     source.add_argument("--recursive", action="store_true", help="folders in a folder, too")
     source.add_argument(
         "--strict",

@@ -13,7 +13,6 @@ from .config import PipelineConfig
 from .expressions import boxes_of, landmarks_of
 from .lane import NO_ANSWERS, Lane, open_lane
 from .sources import Feed
-from .sources.base import LiveFeed
 from .stages import Stages, open_stages
 from .tracing import span
 from .tracking import open_tracker
@@ -97,7 +96,7 @@ class Pipeline:
             tracker,
             stages.classifier,
             feed.info.stills,
-            isinstance(feed, LiveFeed),
+            feed.newest_only,
             stages.detects_anywhere,
         )
         return cls(feed, lane, stages.classifier, models)

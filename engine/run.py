@@ -181,7 +181,7 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         min_face=FaceSize.parse(args.min_face),
         detect_size=parse_size(args.detect_size) if args.detect_size is not None else None,
         delivery=delivery,  # type: ignore[arg-type]
-        connection=Connection(args.timeout, args.rtsp_transport),
+        connection=Connection(args.timeout, args.rtsp_transport, args.reconnect),
         recursive=args.recursive,
         strict=args.strict,
     )

@@ -23,7 +23,6 @@ from .model import FaceFrame
 from .plans import open_model
 from .second_look import SecondLook
 from .sources import Feed
-from .sources.base import LosslessFeed
 from .tracking import FOLLOWERS, Followers
 from .whole_picture import FACE_FRAME as WHOLE_PICTURE_FRAME
 from .whole_picture import whole_picture
@@ -179,4 +178,4 @@ def _default_score(model: Backend | None) -> float:
 
 
 def _uploading(frames: FrameUploads) -> Callable[[Feed], Feed]:
-    return lambda feed: UploadingFeed(feed, frames, ahead=isinstance(feed, LosslessFeed))
+    return lambda feed: UploadingFeed(feed, frames, ahead=not feed.newest_only)

@@ -7,16 +7,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 from .classifier import ExpressionClassifier
 from .config import PipelineConfig
 from .errors import FerError
-from .inlet import Arrival, Inlet, State
 from .lane import Lane, open_lane
 from .redaction import redacted
 from .shared_detector import SharedDetector, WatchedDetector
 from .sources import Reader, gives_every_frame
+from .sources.capture import Arrival, Capture, State, is_live
 from .tracking import Followers, open_tracker
 from .types import Floats, FrameResult, Track
 
@@ -54,10 +55,9 @@ class SourceStatus:
     Attributes:
         source, run: see `StreamResult`.
         name: its address without credentials.
-        state: of `inlet.State`.
+        state: of `capture.State`.
         message: why it failed, or empty.
-        captured, processed, dropped: frames; `captured = processed + dropped`, and one more
-            while a frame waits.
+        captured, processed, dropped: frames; `captured = processed + dropped`.
         reconnects: attempts to open a live source again.
         fps: processed frames a second over the last two seconds.
         size: width and height of the newest frame in pixels; None before the first.
@@ -103,7 +103,7 @@ class Shared:
 
 
 class Run:
-    """One run of a source, from a start to its end: inlet, tracker and lane.
+    """One run of a source, from a start to its end: capture, tracker and lane.
 
     A frame in hand keeps the run it belongs to, so that a start anew leaves it alone.
     All but `status` is called by the loop's thread.
@@ -112,7 +112,15 @@ class Run:
     def __init__(
         self, source: int, number: int, uri: str, config: PipelineConfig, shared: Shared
     ) -> None:
-        self.inlet = Inlet(uri, config.delivery, shared.arrived, shared.opener)
+        self.capture = Capture(
+            partial(shared.opener, uri),
+            partial(gives_every_frame, config.delivery),
+            config.connection.reconnect_s,
+            shared.arrived,
+            redacted(uri),
+            is_live(uri),
+        )
+        self.capture.start()
         self._source = source
         self._number = number
         self._name = redacted(uri)
@@ -154,24 +162,24 @@ class Run:
         """End the run: its frames cannot be processed."""
         if not isinstance(error, FerError):
             log.error("source %d failed", self._source, exc_info=error)
-        self.inlet.abandon(f"its frames cannot be processed ({error})")
+        self.capture.abandon(f"its frames cannot be processed ({error})")
 
     def status(self) -> SourceStatus:
         """How the run is doing; called by any thread."""
         with self._shared.arrived:
             self._forget_old_times()
-            inlet, newest = self.inlet, self._newest
+            capture, newest = self.capture, self._newest
             height, width = newest.result.frame.image.shape[:2] if newest else (0, 0)
             return SourceStatus(
                 source=self._source,
                 run=self._number,
                 name=self._name,
-                state=inlet.state,
-                message=redacted(inlet.message),
-                captured=inlet.captured,
-                processed=inlet.processed,
-                dropped=inlet.dropped,
-                reconnects=inlet.reconnects,
+                state=capture.state,
+                message=redacted(capture.message),
+                captured=capture.captured,
+                processed=capture.processed,
+                dropped=capture.dropped,
+                reconnects=capture.reconnects,
                 fps=self._fps(),
                 size=(width, height) if newest else None,
                 detect_s=self._detect_s,
@@ -189,9 +197,9 @@ class Run:
     def _open(self, config: PipelineConfig) -> tuple[Lane, WatchedDetector]:
         """The lane under the options in force; the tracker outlives a change."""
         if self._lane is None or self._lane[0] != config:
-            assert self.inlet.info is not None, "frames come from open sources"
+            assert self.capture.info is not None, "frames come from open sources"
             self.close()
-            info, shared = self.inlet.info, self._shared
+            info, shared = self.capture.info, self._shared
             watched = WatchedDetector(shared.detector, config.min_score or 0.0)
             lane = open_lane(
                 config,
@@ -267,11 +275,11 @@ class Stream:
     def start(self, config: PipelineConfig) -> Run | None:
         """Go on after a pause, or begin anew; returns the run that is over then."""
         with self._shared.arrived:
-            if self.run.inlet.state in ("opening", "running", "paused"):
-                self.run.inlet.resume()
+            if self.run.capture.state in ("opening", "running", "paused"):
+                self.run.capture.resume()
                 return None
             over = self.run
-            over.inlet.stop()
+            over.capture.stop()
             self._runs += 1
             self.run = Run(self.id, self._runs, self._uri, config, self._shared)
             return over

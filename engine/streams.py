@@ -13,10 +13,10 @@ from .config import PipelineConfig
 from .detector import FindFaces
 from .errors import BadInput, InputNotFound
 from .expressions import boxes_of, landmarks_of
-from .inlet import Arrival
 from .lane import NO_ANSWERS
 from .shared_detector import SharedDetector
 from .sources import Reader, open_reader
+from .sources.capture import Arrival
 from .stages import open_stages
 from .stream import Located, Run, Shared, SourceStatus, Stream, StreamResult
 from .tracking import FOLLOWERS, Followers
@@ -140,7 +140,7 @@ class Streams:
         with self._arrived:
             stream = self._stream(source)
             self._streams = tuple(other for other in self._streams if other is not stream)
-            stream.run.inlet.stop()
+            stream.run.capture.stop()
             self._over.append(stream.run)
 
     def start(self, source: int) -> None:
@@ -151,12 +151,12 @@ class Streams:
                 self._over.append(over)
 
     def pause(self, source: int) -> None:
-        """Hold a source; see `Inlet.pause`."""
-        self._stream(source).run.inlet.pause()
+        """Hold a source; see `Capture.pause`."""
+        self._stream(source).run.capture.pause()
 
     def halt(self, source: int) -> None:
         """Close a source, and keep it in the list."""
-        self._stream(source).run.inlet.stop()
+        self._stream(source).run.capture.stop()
 
     def stop(self) -> None:
         """End the iteration after the round in hand; safe in a signal handler."""
@@ -170,7 +170,7 @@ class Streams:
 
     @property
     def _ended(self) -> bool:
-        return all(stream.run.inlet.over for stream in self._streams)
+        return all(stream.run.capture.over for stream in self._streams)
 
     def _gather(self) -> list[tuple[Run, Arrival]]:
         """The waiting frames; empty after a while without any."""
@@ -187,7 +187,7 @@ class Streams:
         return taken
 
     def _take_all(self) -> list[tuple[Run, Arrival]]:
-        waiting = [(stream.run, stream.run.inlet.take()) for stream in self._streams]
+        waiting = [(stream.run, stream.run.capture.take()) for stream in self._streams]
         return [(run, arrival) for run, arrival in waiting if arrival is not None]
 
     def _classify(self, located: Sequence[Located]) -> Iterator[StreamResult]:
@@ -221,9 +221,9 @@ class Streams:
         self.stop()
         streams, self._streams = self._streams, ()
         for stream in streams:
-            stream.run.inlet.stop()
+            stream.run.capture.stop()
         for run in (*(stream.run for stream in streams), *self._over):
-            run.inlet.join(2.0)
+            run.capture.join(2.0)
             run.close()
         self._close()
 

@@ -43,7 +43,7 @@ LAYERS = [
     {"tensorrt"},
     {"backends", "sources", "tracking", "sinks"},
     {"plans"},
-    {"detector", "classifier", "background", "haar", "inlet", "expressions"},
+    {"detector", "classifier", "background", "haar", "expressions"},
     {"gpu", "second_look"},
     {"config"},
     {"lane", "shared_detector", "stages"},

@@ -26,6 +26,7 @@ class UploadingFeed(Feed):
 
     def __init__(self, feed: Feed, frames: FrameUploads, ahead: bool) -> None:
         self.info = feed.info
+        self.newest_only = feed.newest_only
         self._feed = feed
         self._frames = frames
         self._ahead = ahead

@@ -13,11 +13,11 @@ from dataclasses import replace
 from ..config import PipelineConfig
 from ..console import say
 from ..errors import BackendUnavailable, BadInput, ReaderGone
-from ..inlet import is_live
 from ..redaction import redacted
 from ..signals import stopping
 from ..sinks.base import Sink
 from ..sources import Reader, SourceInfo
+from ..sources.capture import is_live
 from ..streams import StreamResult, Streams
 from .options import (
     MonitorOptions,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Literal
 
 from ..errors import BadInput, InputNotFound
-from .ahead import ReadAheadFeed
-from .base import Feed, LiveFeed, Reader, SourceInfo
+from .base import Feed, Reader, SourceInfo
 from .camera import Camera
 from .connection import DEFAULT_CONNECTION, Connection
 from .demo import Demo
+from .feed import CapturedFeed
 from .files import files_of, listing_of, local, path_of
 from .images import Images
 from .listing import PICTURES, Listing
@@ -57,10 +58,11 @@ def open_source(
         InputNotFound: there is nothing at `uri`.
         BadInput: what is there cannot be decoded.
     """
-    reader = open_reader(uri, connection, recursive, strict)
-    if gives_every_frame(delivery, reader.info):
-        return ReadAheadFeed(reader)
-    return LiveFeed(reader, paced=not reader.info.live)
+
+    opener = partial(open_reader, uri, connection, recursive, strict)
+    reader = opener()
+    every = gives_every_frame(delivery, reader.info)
+    return CapturedFeed(reader, every, opener, connection.reconnect_s)
 
 
 def gives_every_frame(delivery: Delivery, info: SourceInfo) -> bool:

@@ -13,11 +13,13 @@ Transport = Literal["tcp", "udp"]
 
 @dataclass(frozen=True)
 class Connection:
-    """How a source in the network is reached.
+    """How a source in the network, or a camera, is reached.
 
     Attributes:
         timeout_s: seconds to wait for an answer, and for each next packet.
         rtsp_transport: what carries RTSP: `tcp` loses nothing, `udp` waits for nothing.
+        reconnect_s: a camera or stream that fails is opened again after 1, 2, 4 and so on up to so
+            many seconds; 0 for never.
 
     Raises:
         BadInput: a value outside its range.
@@ -25,10 +27,13 @@ class Connection:
 
     timeout_s: float = 10.0
     rtsp_transport: Transport = "tcp"
+    reconnect_s: float = 30.0
 
     def __post_init__(self) -> None:
         if not (isfinite(self.timeout_s) and self.timeout_s > 0):
             raise BadInput(f"timeout {self.timeout_s:g}: give more than 0 seconds")
+        if not (isfinite(self.reconnect_s) and self.reconnect_s >= 0):
+            raise BadInput(f"reconnect {self.reconnect_s:g}: give 0 seconds or more")
         if self.rtsp_transport not in get_args(Transport):
             raise BadInput(f"RTSP over {self.rtsp_transport!r}: give tcp or udp")
 

@@ -194,7 +194,7 @@ def test_a_source_that_the_networks_fail_on_leaves_the_others_alone() -> None:
 def test_a_live_source_is_opened_again_and_its_frames_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fer_edge.engine.inlet.FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("fer_edge.engine.sources.capture.FIRST_RETRY_S", 0.01)
     readers: dict[str, list[Reader]] = {
         "camera:7": [Numbered("7", 99, breaks_at=5, live=True), Numbered("7", 4, live=True)]
     }
@@ -389,7 +389,7 @@ def test_a_source_that_the_classifier_fails_on_leaves_the_others_alone() -> None
 def test_a_source_that_loses_its_connection_in_a_pause_stays_paused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fer_edge.engine.inlet.FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr("fer_edge.engine.sources.capture.FIRST_RETRY_S", 0.01)
     lost = threading.Event()
 
     class Losing(Numbered):

@@ -11,7 +11,8 @@ from fer_edge.engine.cuda.device import Device
 from fer_edge.engine.errors import SourceFailed
 from fer_edge.engine.gpu.feed import UploadingFeed
 from fer_edge.engine.gpu.frames import FrameUploads
-from fer_edge.engine.sources.base import LiveFeed, LosslessFeed, Reader, SourceInfo
+from fer_edge.engine.sources.base import LosslessFeed, Reader, SourceInfo
+from fer_edge.engine.sources.feed import CapturedFeed
 from fer_edge.engine.types import Frame
 
 from ..conftest import THIS_GPU
@@ -90,7 +91,7 @@ def test_the_frame_in_hand_comes_before_the_failure_behind_it(frames: FrameUploa
 
 
 def test_live_feeds_count_what_they_drop(frames: FrameUploads) -> None:
-    live = LiveFeed(Counting(30))
+    live = CapturedFeed(Counting(30), every=False)
     with UploadingFeed(live, frames, ahead=False) as feed:
         seen = [frame.index for frame in feed]
         assert seen == sorted(set(seen))

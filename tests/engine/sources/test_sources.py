@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from pathlib import Path
 from time import perf_counter, sleep
 
@@ -14,10 +15,10 @@ import numpy as np
 import pytest
 
 from fer_edge.engine.errors import BadInput, FerError, InputNotFound, SourceFailed
-from fer_edge.engine.sources import open_reader, open_source
-from fer_edge.engine.sources.ahead import ReadAheadFeed
-from fer_edge.engine.sources.base import LiveFeed, Reader, SourceInfo
+from fer_edge.engine.sources import Connection, open_reader, open_source
+from fer_edge.engine.sources.base import Reader, SourceInfo
 from fer_edge.engine.sources.demo import FRAMES, demo_face_box
+from fer_edge.engine.sources.feed import CapturedFeed
 from fer_edge.engine.types import Frame
 
 
@@ -87,7 +88,7 @@ def test_stop_ends_a_live_source_that_is_waiting(tmp_path: Path) -> None:
             pass
 
     closing = threading.Event()
-    with LiveFeed(Silent()) as feed:
+    with CapturedFeed(Silent(), every=False) as feed:
         threading.Timer(0.1, lambda: (closing.set(), feed.stop())).start()
         started = perf_counter()
         assert list(feed) == []
@@ -105,7 +106,10 @@ def test_a_live_source_that_breaks_says_so(tmp_path: Path) -> None:
         def close(self) -> None:
             pass
 
-    with LiveFeed(Breaking()) as feed, pytest.raises(SourceFailed, match="unplugged"):
+    with (
+        CapturedFeed(Breaking(), every=False) as feed,
+        pytest.raises(SourceFailed, match="unplugged"),
+    ):
         list(feed)
 
 
@@ -191,7 +195,7 @@ def test_a_bug_in_a_reader_ends_its_source_and_no_thread_in_silence(delivery: st
         def close(self) -> None:
             pass
 
-    feed = LiveFeed(Buggy()) if delivery == "realtime" else ReadAheadFeed(Buggy())
+    feed = CapturedFeed(Buggy(), every=delivery == "lossless")
     with feed, pytest.raises(SourceFailed, match=r"buggy.*ZeroDivisionError: by 0"):
         list(feed)
 
@@ -261,12 +265,18 @@ def http_camera() -> Iterator[str]:
 
 def test_an_http_camera_is_live_and_its_end_is_a_failure(http_camera: str) -> None:
     seen: list[int] = []
-    with open_source(http_camera) as feed:
+    with open_source(http_camera, connection=Connection(reconnect_s=0)) as feed:
         assert feed.info.live
         with pytest.raises(SourceFailed, match="no more frames"):
             seen.extend(number_of(frame.image) for frame in feed)
     assert feed.captured >= 20
     assert feed.captured >= feed.dropped
+
+
+def test_an_http_camera_whose_connection_ends_is_opened_again(http_camera: str) -> None:
+    with open_source(http_camera, "lossless", Connection(reconnect_s=0.01)) as feed:
+        seen = [(frame.index, number_of(frame.image)) for frame in islice(feed, 40)]
+    assert seen == [(index, index % 24) for index in range(40)]
 
 
 @pytest.mark.parametrize(

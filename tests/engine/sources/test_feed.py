@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from fer_edge.engine.errors import SourceFailed
-from fer_edge.engine.sources.ahead import FRAMES_AHEAD, ReadAheadFeed
 from fer_edge.engine.sources.base import Reader, SourceInfo
+from fer_edge.engine.sources.capture import FRAMES_AHEAD
+from fer_edge.engine.sources.feed import CapturedFeed
 from fer_edge.engine.types import Frame
 
 
@@ -43,7 +44,7 @@ def wait_until(is_so) -> None:
 
 def test_frames_are_read_beside_the_loop_but_not_without_bound() -> None:
     reader = Counting()
-    with ReadAheadFeed(reader) as feed:
+    with CapturedFeed(reader, every=True) as feed:
         frames = iter(feed)
         assert next(frames).index == 0
         # Those that wait, and one that finds no room.
@@ -61,7 +62,10 @@ def test_frames_are_read_beside_the_loop_but_not_without_bound() -> None:
 def test_any_error_comes_after_the_frames_before_it() -> None:
     reader = Counting(error_after=7)
     seen = []
-    with ReadAheadFeed(reader) as feed, pytest.raises(SourceFailed, match="ZeroDivisionError"):
+    with (
+        CapturedFeed(reader, every=True) as feed,
+        pytest.raises(SourceFailed, match="ZeroDivisionError"),
+    ):
         seen.extend(frame.index for frame in feed)
     assert feed.captured == 7
     assert reader.closed
@@ -69,6 +73,6 @@ def test_any_error_comes_after_the_frames_before_it() -> None:
 
 def test_a_feed_that_nobody_iterates_over_closes_its_reader() -> None:
     reader = Counting()
-    ReadAheadFeed(reader).close()
+    CapturedFeed(reader, every=True).close()
     assert reader.closed
     assert not reader.threads
