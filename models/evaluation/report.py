@@ -217,7 +217,7 @@ def _crop_lines(crop: CropLoss) -> list[str]:
 
 def at_surest(votes: VoteFigures, share: float) -> float:
     """What is right of a share of the answers, the surest, 0-1."""
-    return next(point.right for point in votes.coverage if point.share >= share)
+    return min(votes.coverage, key=lambda point: abs(point.share - share)).right
 
 
 def _votes_lines(votes: VoteFigures) -> list[str]:

@@ -12,9 +12,9 @@ import pytest
 
 from fer_edge.engine.errors import OutputNotWritable
 from fer_edge.models.evaluation.metrics import measure
-from fer_edge.models.evaluation.report import Extra, Subject, summary, write_report
+from fer_edge.models.evaluation.report import Extra, Subject, at_surest, summary, write_report
 from fer_edge.models.evaluation.sizes import SizeFigures
-from fer_edge.models.evaluation.votes import measure_votes
+from fer_edge.models.evaluation.votes import COVERAGES, measure_votes
 
 from ..tiny_faces import SEVEN, shades, voted
 
@@ -104,3 +104,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
             tmp_path / "file" / "r", subject, figures, rows(), FACES.labels, FACES.images,
             FACES.names,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("count", range(60, 70))
+def test_the_surest_share_is_the_one_that_was_asked_for(count: int) -> None:
+    """Of most counts no part is just four fifths."""
+    votes = measure_votes(rows()[:count], voted(70).take(np.arange(count)))
+    assert votes is not None
+    assert at_surest(votes, 0.8) == votes.coverage[COVERAGES.index(0.8)].right
