@@ -26,7 +26,7 @@ from fer_edge.engine.pipeline import Pipeline
 from fer_edge.engine.sinks.records import JSONLines
 from fer_edge.engine.sources.base import LosslessFeed
 from fer_edge.engine.tracing import record, span
-from fer_edge.engine.types import FrameResult, Image
+from fer_edge.engine.types import Frame, FrameResult, Image
 
 from .intervals import rate_interval
 from .laps import Plan, Seconds, times_of
@@ -168,7 +168,7 @@ def _parts(scene: Scene, config: PipelineConfig, opened: ExitStack) -> list[Part
         alone(
             "draw",
             "boxes and captions into a copy",
-            lambda i: annotate(frames[i % count], result.faces),
+            lambda i: annotate(replace(result, frame=Frame(frames[i % count], 0, 0.0))),
         ),
         alone("sinks", "one JSON line", lambda _: sink.write(result)),
     ]

@@ -167,7 +167,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--trace", type=Path, metavar="FILE", help="time of each stage, for Perfetto or Chrome"
     )
     out.add_argument("--show", action="store_true", help="window; q quits")
-    out.add_argument("--blur", action="store_true", help="hide faces in --save and --show")
+    out.add_argument(
+        "--blur",
+        action="store_true",
+        help="hide faces in --save, --show and --serve; every frame is then detected in",
+    )
     out.add_argument(
         "--landmarks",
         action="store_true",

@@ -64,6 +64,8 @@ class PipelineConfig:
         min_face: how small a face has to be found; the size of a detector's input follows from
             it, where the file leaves that open.
         detect_size: (width, height) of the detector's input in place of that; None to derive it.
+        blur: whether pictures are shown without their faces: then every frame is detected in, and
+            waits for it, whatever `detect_every` and `background` say.
         delivery: see `sources.open_source`.
         connection: how a source in the network is reached.
         recursive, strict: see `sources.open_source`.
@@ -91,6 +93,7 @@ class PipelineConfig:
     min_score: float | None = None
     min_face: FaceSize = SMALLEST_FACE
     detect_size: tuple[int, int] | None = None
+    blur: bool = False
     delivery: Delivery = "auto"
     connection: Connection = DEFAULT_CONNECTION
     recursive: bool = False

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 
-from .types import Face, Image
+from .types import Face, FrameResult, Image
 
 # BGR, one colour an id, chosen to differ in hue and to be seen on skin.
 COLOURS = (
@@ -15,27 +13,37 @@ COLOURS = (
 BLACK = (0, 0, 0)
 
 
-def annotate(
-    image: Image, faces: Sequence[Face], blur: bool = False, landmarks: bool = False
-) -> Image:
-    """Return a copy of a BGR uint8 picture with box, id and expression of each face.
+def annotate(result: FrameResult, blur: bool = False, landmarks: bool = False) -> Image:
+    """Return a copy of a BGR uint8 frame with box, id and expression of each face.
 
     Args:
-        image: the frame.
-        faces: what was found in it.
-        blur: pixelate the faces first, so that nobody can be recognised.
+        result: the frame, and the faces in it.
+        blur: hide the faces first; see `hide_faces`.
         landmarks: a dot for each landmark too; none where faces are blurred, whose features
             they would give away.
     """
-    picture = image.copy()
+    picture = result.frame.image.copy()
     if blur:
-        for face in faces:
-            hide(picture, face.track.box)
-    for face in faces:
+        hide_faces(picture, result)
+    for face in result.faces:
         _draw(picture, face)
         if landmarks and not blur:
             _draw_landmarks(picture, face)
     return picture
+
+
+def hide_faces(picture: Image, result: FrameResult) -> None:
+    """Pixelate all faces of a frame in place, so that nobody can be recognised.
+
+    Where no detector looked at the frame, it may show faces that are not known yet: then the
+    whole picture is pixelated.
+    """
+    if result.found is None:
+        height, width = picture.shape[:2]
+        hide(picture, (0.0, 0.0, width, height))
+        return
+    for box in (*(face.track.box for face in result.faces), *result.found.tolist()):
+        hide(picture, box)
 
 
 def hide(picture: Image, box: tuple[float, float, float, float]) -> None:

@@ -17,7 +17,7 @@ from .scheduler import Schedule, Situation
 from .smoothing import ExpressionSmoother
 from .tracing import span
 from .tracking import FaceTracker, Place
-from .types import Detections, Face, Floats, Frame, FrameResult, Track
+from .types import Boxes, Detections, Face, Floats, Frame, FrameResult, Track
 
 # What stands for the answers of a classifier that is not there.
 NO_ANSWERS: Floats = np.empty((0, 0), np.float32)
@@ -61,9 +61,11 @@ class Lane:
         self._followed_for = 1
         # For the worker, when the frame is done.
         self._due: Frame | None = None
+        self._found: Boxes | None = None
 
     def locate(self, frame: Frame) -> tuple[Track, ...]:
         """Find the faces of the next frame."""
+        self._found = None
         if self._stills:
             # Without faces to follow, the schedule detects.
             self._tracker.forget()
@@ -92,7 +94,7 @@ class Lane:
         """
         faces = self._faces(frame, tracks, due, rows)
         self._detect_beside()
-        return FrameResult(frame, faces)
+        return FrameResult(frame, faces, self._found)
 
     def close(self) -> None:
         """End the detection beside the loop; may be called twice."""
@@ -142,7 +144,9 @@ class Lane:
     def _detect(self, frame: Frame) -> None:
         if self._worker is None:
             self._followed_for = self._since_detection or 1
-            self._correct(frame, self._detector(frame.image))
+            detections = self._detector(frame.image)
+            self._found = detections.boxes
+            self._correct(frame, detections)
         elif not self._worker.busy:
             self._followed_for = self._since_detection or 1
             self._due = frame
@@ -187,10 +191,12 @@ def open_lane(
         detects_anywhere: see `Stages`.
     """
     beside = live if config.background is None else config.background
+    # What is shown without its faces waits until they are known.
+    beside, every = (False, 1) if config.blur else (beside, config.detect_every)
     return Lane(
         detector,
         tracker,
-        Schedule(config.detect_every),
+        Schedule(every),
         _expressions(config, classifier, stills),
         BackgroundDetector(detector) if beside and detects_anywhere and not stills else None,
         stills,

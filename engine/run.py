@@ -180,6 +180,7 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         min_score=args.min_score,
         min_face=FaceSize.parse(args.min_face),
         detect_size=parse_size(args.detect_size) if args.detect_size is not None else None,
+        blur=args.blur,
         delivery=delivery,  # type: ignore[arg-type]
         connection=Connection(args.timeout, args.rtsp_transport, args.reconnect),
         recursive=args.recursive,

@@ -119,7 +119,15 @@ class Face:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """A frame and the faces in it."""
+    """A frame and the faces in it.
+
+    Attributes:
+        frame: the frame.
+        faces: those that are followed.
+        found: boxes `(n, 4)` of all that the detector found in this very frame; None where it
+            was not asked.
+    """
 
     frame: Frame
     faces: tuple[Face, ...]
+    found: Boxes | None = None

@@ -72,7 +72,7 @@ class Monitor:
         self.started = time.time()
         self.viewers = 0
         self._fixed = fixed
-        self._view = View()
+        self._view = View(blur=streams.config.blur)
         self._rules = RuleEngine(rulebook.rules)
         self._seconds = Seconds(rulebook.levels)
         self._timelines: dict[int, deque[SourceSecond]] = {}
@@ -147,7 +147,7 @@ class Monitor:
     def change(self, pipeline: PipelineConfig, view: View) -> None:
         """Use other settings from the next frame on."""
         self._view = view
-        self.streams.configure(pipeline)
+        self.streams.configure(replace(pipeline, blur=view.blur))
 
     def messages(self) -> list[Message]:
         """The newest messages, oldest first."""

@@ -6,17 +6,17 @@ import asyncio
 import json
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 from typing import Any
 
 import cv2
 
-from ..draw import annotate, hide
+from ..draw import annotate, hide_faces
 from ..sinks.records import face_record
 from ..streams import StreamResult
-from ..types import Face, Image, Track
+from ..types import Face, FrameResult, Image, Track
 from .levels import Levels
 
 JPEG_QUALITY = 80
@@ -32,7 +32,7 @@ class View:
     """How pictures are shown.
 
     Attributes:
-        blur: pixelate the faces.
+        blur: hide the faces; see `draw.hide_faces`.
         mirror: left and right changed, as people know themselves.
         landmarks: dots on eyes, nose and mouth, where faces are not blurred.
     """
@@ -145,7 +145,7 @@ class Pictures:
         if newest is None:
             return None
         view, result = self._view(), newest[1].result
-        return encode(annotate(result.frame.image, result.faces, view.blur, view.landmarks))
+        return encode(annotate(result, view.blur, view.landmarks))
 
     def _run(self) -> None:
         while not self._closed:
@@ -205,7 +205,7 @@ class Pictures:
             "height": height,
             "faces": [self._face(face, width, view) for face in faces],
         }
-        return Picture(number, header, encode(shown(frame.image, faces, view)), result.captured_s)
+        return Picture(number, header, encode(shown(result.result, view)), result.captured_s)
 
     def _face(self, face: Face, width: int, view: View) -> dict[str, Any]:
         seen = replace(face, track=mirrored(face.track, width)) if view.mirror else face
@@ -222,15 +222,15 @@ class Pictures:
         self._thread.join(2.0)
 
 
-def shown(image: Image, faces: Sequence[Face], view: View) -> Image:
+def shown(result: FrameResult, view: View) -> Image:
     """A frame as the page gets it: blurred, mirrored and made smaller as the view says.
 
     The page draws boxes and names itself, sharp and in its language.
     """
-    if view.blur and faces:
+    image = result.frame.image
+    if view.blur:
         image = image.copy()
-        for face in faces:
-            hide(image, face.track.box)
+        hide_faces(image, result)
     height, width = image.shape[:2]
     if width > MAX_WIDTH:
         size = (MAX_WIDTH, round(height * MAX_WIDTH / width))

@@ -25,7 +25,7 @@ class Annotated(Sink):
     def write(self, result: FrameResult) -> None:
         """Draw and show one result; see `Sink.write`."""
         with span("draw"):
-            image = annotate(result.frame.image, result.faces, self._blur, self._landmarks)
+            image = annotate(result, self._blur, self._landmarks)
         self._sink.show(image, result.frame.time_s)
 
     def finish(self, complete: bool) -> None:

@@ -59,3 +59,23 @@ def test_stills_and_detectors_bound_to_a_thread_are_never_detected_in_beside(
     options: dict[str, bool],
 ) -> None:
     assert threads_of(True, live=True, **options) == {"loop"}
+
+
+@pytest.mark.parametrize("background", [None, True])
+@pytest.mark.parametrize("blur", [False, True])
+def test_where_faces_are_hidden_every_frame_is_detected_in_before_it_is_shown(
+    background: bool | None, blur: bool
+) -> None:
+    box = np.float32([[8, 8, 16, 16]])
+    config = PipelineConfig(tracker="none", detect_every=10, background=background, blur=blur)
+    detect = lambda _: Detections(box, np.float32([0.9]))  # noqa: E731
+    lane = open_lane(config, detect, open_tracker("none"), None, stills=False, live=True)
+    results = []
+    for index in range(4):
+        frame = Frame(FRAME.image, index, index / 30)
+        tracks = lane.locate(frame)
+        results.append(lane.finish(frame, tracks, lane.due(tracks), NO_ANSWERS))
+    lane.close()
+    for result in results:
+        assert (result.found is not None) == blur
+        assert result.found is None or result.found.tolist() == box.tolist()

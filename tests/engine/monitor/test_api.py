@@ -126,6 +126,15 @@ def test_settings_change_in_part_and_check_themselves(
     client.patch("/api/v1/settings", json={"detect_every": 10, "mirror": False, "landmarks": True})
 
 
+def test_where_faces_are_hidden_the_loop_looks_for_them_in_every_frame(
+    client: httpx.Client, running: Running
+) -> None:
+    assert client.patch("/api/v1/settings", json={"blur": True}).json()["blur"]
+    assert running.streams.config.blur
+    client.patch("/api/v1/settings", json={"blur": False})
+    assert not running.streams.config.blur
+
+
 def test_records_come_over_a_socket_as_in_jsonl(client: httpx.Client, running: Running) -> None:
     address = running.url.replace("http", "ws") + "/api/v1/records"
     with connect(address, proxy=None) as socket:

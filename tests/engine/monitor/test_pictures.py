@@ -138,10 +138,14 @@ def test_a_message_says_what_is_in_its_picture_and_how_old_it_is() -> None:
     assert (face["expression"], face["level"]) == ("happy", "high")
 
 
+def seen_in(image: np.ndarray, *faces: Face) -> FrameResult:
+    return FrameResult(Frame(image, 0, 0.0), faces, np.zeros((0, 4), np.float32))
+
+
 def test_mirror_turns_picture_and_boxes() -> None:
     image = np.zeros((120, 160, 3), np.uint8)
     image[30:80, 20:60] = 255
-    seen = shown(image, (FACE,), View(mirror=True))
+    seen = shown(seen_in(image, FACE), View(mirror=True))
     assert np.array_equal(seen, image[:, ::-1])
     pictures = Pictures(default_levels(), View)
     x, y, w, h = map(int, pictures._face(FACE, 160, View(mirror=True))["box"])
@@ -153,12 +157,18 @@ def test_blur_leaves_nothing_of_a_face() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (120, 160, 3), np.uint8)
     before = image.copy()
-    seen = shown(image, (FACE,), View(blur=True))
+    seen = shown(seen_in(image, FACE), View(blur=True))
     assert np.array_equal(image, before)
     x, y, w, h = map(int, BOX)
     region = seen[y : y + h, x : x + w].reshape(-1, 3)
     assert len(np.unique(region, axis=0)) <= 36
     assert np.array_equal(seen[100:, 100:], image[100:, 100:])
+
+
+def test_a_frame_whose_faces_are_not_known_is_blurred_as_a_whole() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    hidden = shown(FrameResult(Frame(image, 0, 0.0), ()), View(blur=True))
+    assert len(np.unique(hidden.reshape(-1, 3), axis=0)) <= 36
 
 
 def test_landmarks_are_mirrored_with_the_picture_and_left_stays_first() -> None:
@@ -190,7 +200,7 @@ def test_landmarks_can_be_switched_off_and_are_never_given_of_a_blurred_face(mir
 
 def test_large_frames_are_shown_smaller() -> None:
     image = np.zeros((2160, 3840, 3), np.uint8)
-    assert shown(image, (), View()).shape == (720, MAX_WIDTH, 3)
+    assert shown(seen_in(image), View()).shape == (720, MAX_WIDTH, 3)
 
 
 def test_a_snapshot_has_the_faces_drawn_into_it() -> None:

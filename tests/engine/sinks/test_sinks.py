@@ -41,7 +41,7 @@ def result(
         )
         for n in range(faces)
     )
-    return FrameResult(Frame(image, index, index / 10), found)
+    return FrameResult(Frame(image, index, index / 10), found, np.zeros((0, 4), np.float32))
 
 
 def left_in(folder: Path) -> set[str]:
