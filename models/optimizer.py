@@ -17,7 +17,24 @@ class AveragingSGD(keras.optimizers.SGD):  # type: ignore[misc]
 
     Keras puts the average in place of the weights whenever `fit` ends, which is after every
     epoch here, and training would go on from the average.
+    Keras also asks the schedule of rates anew for every variable that decays, which fills the
+    graph of a step with copies of it and takes seconds of each start.
     """
+
+    _rate_of_step: Any = None
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Take a step, all of it at one rate."""
+        self._rate_of_step = super()._get_current_learning_rate()
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            self._rate_of_step = None
+
+    def _get_current_learning_rate(self) -> Any:
+        if self._rate_of_step is not None:
+            return self._rate_of_step
+        return super()._get_current_learning_rate()
 
     def finalize_variable_values(self, var_list: Sequence[Any]) -> None:
         """Leave the weights as they are."""
