@@ -32,6 +32,12 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
     return StandIn(build(tmp_path_factory.mktemp("kernels")))
 
 
+@pytest.fixture(scope="session")
+def watched_kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of the kernels, for `sanitized`."""
+    return build(tmp_path_factory.mktemp("watched"), sanitize=True)
+
+
 @pytest.fixture(params=["lazy", "eager"])
 def driver(
     request: pytest.FixtureRequest, kernels: StandIn, monkeypatch: pytest.MonkeyPatch

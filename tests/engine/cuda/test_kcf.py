@@ -251,8 +251,8 @@ print("clean")
 """
 
 
-def test_nothing_reads_or_writes_outside(tmp_path: Path) -> None:
-    done = sanitized(SANITIZED, build(tmp_path, sanitize=True))
+def test_nothing_reads_or_writes_outside(watched_kernels: Path) -> None:
+    done = sanitized(SANITIZED, watched_kernels)
     assert done.stdout == "clean\n", done.stderr[-3000:]
 
 

@@ -37,8 +37,8 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @pytest.fixture(scope="module")
-def gpu(tmp_path_factory: pytest.TempPathFactory) -> StandIn:
-    return StandIn(build(tmp_path_factory.mktemp("kernels")))
+def gpu(kernels: StandIn) -> StandIn:
+    return kernels
 
 
 def picture(seed: int, height: int, width: int, padding: int = 0) -> np.ndarray:
@@ -391,8 +391,8 @@ print("clean")
 """
 
 
-def test_nothing_reads_or_writes_outside(tmp_path: Path) -> None:
-    done = sanitized(SANITIZED, build(tmp_path, sanitize=True))
+def test_nothing_reads_or_writes_outside(watched_kernels: Path) -> None:
+    done = sanitized(SANITIZED, watched_kernels)
     assert done.stdout == "clean\n", done.stderr[-3000:]
 
 

@@ -138,7 +138,7 @@ def test_an_empty_history_answers_everything(tmp_path: Path) -> None:
 def test_age_and_size_are_kept(tmp_path: Path) -> None:
     with writer(tmp_path) as history:
         for day in range(10):
-            history.submit([("a", second(NOON - day * DAY + i, 4)) for i in range(500)])
+            history.submit([("a", second(NOON - day * DAY + i, 4)) for i in range(350)])
     database, _ = open_history(tmp_path)
     with closing(database):
         prune(database, NOON + 600, 5 * DAY, 10**9)
