@@ -219,6 +219,13 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
         help="what carries RTSP (default: tcp, which loses nothing)",
     )
     source.add_argument(
+        "--decoder",
+        choices=("cpu", "auto", "cuda", "qsv", "vaapi"),
+        default="cpu",
+        help="what decodes films and streams: cpu (default), other hardware by FFmpeg's name, or "
+        "auto for such hardware where it is found; not tried on any",
+    )
+    source.add_argument(
         "--reconnect",
         type=float,
         default=30.0,

@@ -182,7 +182,7 @@ def config_from(args: argparse.Namespace) -> PipelineConfig:
         detect_size=parse_size(args.detect_size) if args.detect_size is not None else None,
         blur=args.blur,
         delivery=delivery,  # type: ignore[arg-type]
-        connection=Connection(args.timeout, args.rtsp_transport, args.reconnect),
+        connection=Connection(args.timeout, args.rtsp_transport, args.reconnect, args.decoder),
         recursive=args.recursive,
         strict=args.strict,
     )

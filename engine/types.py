@@ -27,12 +27,14 @@ class Frame:
         index: number of the frame in its source, from 0; dropped frames leave gaps.
         time_s: seconds since the source's first frame, by their presentation times.
         file: of a picture, its name below the source's folder; else empty.
+        utc_s: of a camera or stream, when the frame arrived, in seconds since 1970; else None.
     """
 
     image: Image
     index: int
     time_s: float
     file: str = ""
+    utc_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any
 
 from ..errors import OutputNotWritable, ReaderGone
 from ..outputs import PendingFile
-from ..types import Face, FrameResult
+from ..types import Face, Frame, FrameResult
 from .base import Sink
 
 SCHEMA = 1
@@ -105,7 +106,7 @@ class CSV(_TextSink):
             ["frame", "time", "file", "id", *"xywh", "score", "origin", "expression", *labels]
             + [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
             + [f"pose_{angle}" for angle in POSE]
-            + ["unsure"]
+            + ["unsure", "utc"]
         )
 
     def _write(self, file: IO[str], result: FrameResult) -> None:
@@ -127,6 +128,7 @@ class CSV(_TextSink):
                     *(value for point in landmarks for value in point),
                     *(pose.get(angle, "") for angle in POSE),
                     known.get("unsure", ""),
+                    _utc(result.frame),
                 ]
             )
 
@@ -138,6 +140,7 @@ def record(result: FrameResult, raw: bool = False) -> dict[str, Any]:
         "schema": SCHEMA,
         "frame": frame.index,
         "time": round(frame.time_s, 6),
+        **({"utc": _utc(frame)} if frame.utc_s is not None else {}),
         **({"file": frame.file} if frame.file else {}),
         "faces": [face_record(face, raw) for face in result.faces],
     }
@@ -165,6 +168,14 @@ def face_record(face: Face, raw: bool = False) -> dict[str, Any]:
         if raw:
             known["raw"] = _rounded(face.raw)
     return known
+
+
+def _utc(frame: Frame) -> str:
+    """When a live frame arrived, ISO 8601 with milliseconds; empty for others."""
+    if frame.utc_s is None:
+        return ""
+    arrived = datetime.fromtimestamp(frame.utc_s, timezone.utc)
+    return arrived.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:

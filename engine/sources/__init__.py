@@ -89,7 +89,7 @@ def open_reader(
 
         return open_url(uri, connection)
     listing = listing_of(uri, recursive)
-    return _file(uri) if listing is None else _pictures(uri, listing, strict)
+    return _file(uri, connection) if listing is None else _pictures(uri, listing, strict)
 
 
 def _camera_hint(number: str) -> str:
@@ -113,7 +113,7 @@ def _pictures(uri: str, listing: Listing, strict: bool) -> Reader:
     return Images(listing.pictures, uri, listing.root, strict)
 
 
-def _file(uri: str) -> Reader:
+def _file(uri: str, connection: Connection) -> Reader:
     path = path_of(uri)
     if path is None:
         raise InputNotFound(f"{local(uri)}: no such file, folder or source{_camera_hint(uri)}")
@@ -123,4 +123,4 @@ def _file(uri: str) -> Reader:
         return Images([path], path.name)
     from .open_film import open_video
 
-    return open_video(path)
+    return open_video(path, connection)

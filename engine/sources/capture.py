@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from time import perf_counter
+from time import perf_counter, time
 from typing import Literal
 
 from ..errors import FerError, SourceFailed
@@ -233,9 +233,9 @@ class Capture:
             self._check(frame, reader.info)
             if paced:
                 self._stopped.wait(max(0.0, started_s + frame.time_s - perf_counter()))
-            index, time_s = self._first + frame.index, self._first_s + frame.time_s
-            if self._first:
-                frame = replace(frame, index=index, time_s=time_s)
+            if live:
+                index, time_s = self._first + frame.index, self._first_s + frame.time_s
+                frame = replace(frame, index=index, time_s=time_s, utc_s=time())
             self._newest = Arrival(frame, perf_counter())
             self._offer(self._newest, every)
 

@@ -12,8 +12,9 @@ from av.container import InputContainer
 from ..errors import BadInput, InputNotFound, SourceFailed
 from ..ffmpeg import local, reason
 from ..redaction import redacted
-from .connection import Connection
+from .connection import DEFAULT_CONNECTION, Connection, Decoder
 from .film import MOST_PIXELS, NO_VIDEO
+from .hardware import opened_for
 from .stream import Stream
 from .video import Recording
 
@@ -29,14 +30,14 @@ PLAYLISTS = frozenset({"hls", "dash"})
 LIMITS = {"max_pixels": str(MOST_PIXELS)}
 
 
-def open_video(path: Path) -> Recording:
+def open_video(path: Path, connection: Connection = DEFAULT_CONNECTION) -> Recording:
     """Open a video file.
 
     Raises:
         InputNotFound: no file at `path`.
         BadInput: no video that can be decoded.
     """
-    return Recording(_open_file(local(path), str(path)), str(path), path)
+    return Recording(_open_file(local(path), str(path), connection.decoder), str(path), path)
 
 
 def open_url(url: str, connection: Connection) -> Recording | Stream:
@@ -68,9 +69,9 @@ def _has_end(container: InputContainer) -> bool:
     )
 
 
-def _open_file(file: str, name: str) -> InputContainer:
+def _open_file(file: str, name: str, decoder: Decoder) -> InputContainer:
     try:
-        return av.open(file, "r", options=LIMITS, metadata_errors="replace")
+        return opened_for(decoder, name, file, options=LIMITS, metadata_errors="replace")
     except av.error.InvalidDataError as error:
         raise BadInput(f"{name}: {NO_VIDEO}") from error
     except av.error.FileNotFoundError as error:
@@ -85,9 +86,10 @@ def _open_url(
     options = {**LIMITS, "rtsp_transport": connection.rtsp_transport}
     timeout_s = connection.timeout_s
     try:
-        return av.open(
-            url, "r", kind, options=options, metadata_errors="replace", timeout=timeout_s
-        )
+        return opened_for(
+            "cpu" if kind else connection.decoder, name, url, format=kind, options=options,
+            metadata_errors="replace", timeout=timeout_s,
+        )  # fmt: skip
     except av.FFmpegError as error:
         raise InputNotFound(
             f"{name}: no stream ({reason(error)}); check the address and that it is being sent"
@@ -106,4 +108,4 @@ def _open_fetched(url: str, name: str, connection: Connection) -> InputContainer
             raise SourceFailed(f"{name}: broke off ({reason(error)})") from error
         except OSError as error:
             raise SourceFailed(f"{name}: no room to fetch it ({error.strerror})") from error
-        return _open_file(local(Path(file.name)), name)
+        return _open_file(local(Path(file.name)), name, connection.decoder)

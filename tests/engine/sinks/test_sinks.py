@@ -263,3 +263,17 @@ def test_an_unsure_face_has_no_expression_its_reason_and_its_probabilities(tmp_p
     assert face["probabilities"] == PROBABILITIES
     (row,) = csv.DictReader((tmp_path / "o.csv").read_text().splitlines())
     assert (row["expression"], row["unsure"], row["happy"]) == ("", "pose", "0.75")
+
+
+def test_a_live_frame_says_when_it_arrived(tmp_path: Path) -> None:
+    live = result(0)
+    live = replace(live, frame=replace(live.frame, utc_s=1_700_000_000.25))
+    with JSONLines(tmp_path / "o.jsonl") as lines, CSV(tmp_path / "o.csv", ("happy",)) as rows:
+        for one in (live, result(1)):
+            lines.write(one)
+            rows.write(one)
+    said = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert said[0]["utc"] == "2023-11-14T22:13:20.250Z"
+    assert "utc" not in said[1]
+    with (tmp_path / "o.csv").open(newline="") as file:
+        assert [row["utc"] for row in csv.DictReader(file)] == ["2023-11-14T22:13:20.250Z", ""]

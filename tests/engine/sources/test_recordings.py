@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fer_edge.engine.errors import BadInput, SourceFailed
-from fer_edge.engine.sources import open_reader, open_source
+from fer_edge.engine.sources import Connection, open_reader, open_source
 from fer_edge.engine.types import Frame
 
 from .films import number_of, numbered, write_film, write_sound
@@ -240,3 +240,25 @@ def test_pixels_are_made_square_and_no_side_shorter(tmp_path: Path) -> None:
         (frame,) = read(path)
         shapes[aspect] = frame.image.shape
     assert list(shapes.values()) == [(48, 64, 3), (48, 96, 3), (72, 64, 3), (48, 64, 3)]
+
+
+@pytest.mark.parametrize("decoder", ["cuda", "qsv", "vaapi"])
+def test_a_decoder_that_is_not_here_is_named_and_auto_does_without(
+    decoder: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=10, width=64, height=48, pix_fmt="yuv420p")
+        for _ in range(3):
+            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="bgr24")
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
+    said = ""
+    try:
+        with open_source(str(path), connection=Connection(decoder=decoder)) as feed:  # type: ignore[arg-type]
+            assert len(list(feed)) == 3
+    except BadInput as error:
+        said = str(error)
+    assert not said or f"a.mp4: --decoder {decoder} cannot be used here" in said
+    with open_source(str(path), connection=Connection(decoder="auto")) as feed:
+        assert len(list(feed)) == 3

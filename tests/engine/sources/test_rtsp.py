@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from time import time
 
 import pytest
 
@@ -86,6 +87,8 @@ def test_a_stream_is_live_and_its_times_are_the_cameras(transport: str, server: 
     assert [frame.index for frame in frames] == list(range(20))
     steps = [b.time_s - a.time_s for a, b in pairwise(frames)]
     assert min(steps) > 0
+    assert all(abs(frame.utc_s - time()) < 60 for frame in frames if frame.utc_s is not None)
+    assert all(frame.utc_s is not None for frame in frames)
     assert sorted(steps)[len(steps) // 2] == pytest.approx(1 / 30, abs=2e-3)
 
 
