@@ -145,7 +145,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     out = parser.add_argument_group("results")
     out.add_argument(
-        "--save", type=Path, metavar="VIDEO", help="annotated video (.mp4 .mkv .webm .avi)"
+        "--save",
+        type=Path,
+        metavar="VIDEO",
+        help="annotated video (.mp4 .mkv .webm .avi; - is Matroska on standard output)",
     )
     out.add_argument(
         "--no-audio", action="store_true", help="--save without the sound of the source's file"

@@ -22,7 +22,7 @@ from ..types import Image
 from .base import PictureSink
 from .film_writer import FilmWriter
 from .sound import Sound
-from .video_kinds import AUTO, KINDS, video_kind
+from .video_kinds import AUTO, video_kind
 
 PICTURES_WAITING = 4
 # How often a full queue is looked at, whose thread may have failed.
@@ -91,8 +91,8 @@ class VideoSink(PictureSink):
             self._pending.discard()
         if complete and self._error is not None:
             raise self._error
-        if complete and self._stored:
-            self._pending.commit()
+        if self._stored:
+            self._pending.commit() if complete else self._pending.keep()
 
     def _put(self, item: tuple[Image, float] | None) -> None:
         """Hand something to the thread, or nothing to one that has failed."""
@@ -149,7 +149,7 @@ class VideoSink(PictureSink):
     def _explained(self, error: av.FFmpegError | UnknownCodecError) -> OutputNotWritable:
         why = reason(error) if isinstance(error, av.FFmpegError) else "FFmpeg here lacks it"
         final, encoder = self._pending.final, self._kind.encoder
-        if self._stored or encoder == KINDS[final.suffix.lower()].encoder:
+        if self._stored or encoder == video_kind(final).encoder:
             width, height = self._size
             what = "" if self._stored else f" at {width}x{height}"
             return OutputNotWritable(f"{final}: cannot be written{what} ({why})")

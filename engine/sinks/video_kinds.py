@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import BadInput
+from ..places import place_of
 
 # Encoders of H.264 by name, with what makes them quick, lets no picture wait for the next, and
 # makes every picture a key frame that is asked for as one.
@@ -57,7 +58,7 @@ KINDS = {
 
 
 def video_kind(path: Path, encoder: str = AUTO) -> VideoKind:
-    """The kind of a file, by its suffix.
+    """The kind of a file, by its suffix; Matroska for standard output and open descriptors.
 
     Args:
         path: of the file.
@@ -65,8 +66,9 @@ def video_kind(path: Path, encoder: str = AUTO) -> VideoKind:
 
     Raises:
         BadInput: another suffix, or an encoder that is not of its kind.
+        OutputNotWritable: see `place_of`.
     """
-    kind = KINDS.get(path.suffix.lower())
+    kind = KINDS.get(".mkv" if place_of(path).descriptor is not None else path.suffix.lower())
     if kind is None:
         raise BadInput(f"{path}: unknown kind of video; end the name in {', '.join(KINDS)}")
     if encoder == AUTO:

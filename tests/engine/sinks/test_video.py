@@ -312,3 +312,19 @@ def test_a_picture_that_no_encoder_takes_is_one_line(tmp_path: Path) -> None:
         sink.show(np.zeros((2, 20_000, 3), np.uint8), 0.0)
         sink.finish(complete=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_standard_output_gets_matroska_as_it_comes(tmp_path: Path) -> None:
+    script = (
+        "import numpy as np; from pathlib import Path\n"
+        "from fer_edge.engine.sinks.video import VideoSink\n"
+        "sink = VideoSink(Path('-'), 10.0)\n"
+        "for n in range(5): sink.show(np.full((48, 64, 3), 40 * n, np.uint8), n / 10)\n"
+        "sink.finish(True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True)
+    path = tmp_path / "got.mkv"
+    path.write_bytes(done.stdout)
+    with av.open(str(path)) as film:
+        times = [frame.time for frame in film.decode(video=0)]
+    assert times == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
