@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from ..errors import BackendUnavailable, BadInput, FerError, InputNotFound
@@ -33,6 +34,7 @@ def add_api(app: FastAPI, monitor: Monitor) -> None:
     app.include_router(_source_router(monitor), prefix=PREFIX, tags=["sources"])
     app.include_router(_box_router(monitor), tags=["box"])
     app.add_exception_handler(FerError, _problem)
+    app.add_exception_handler(RequestValidationError, _misfit)
 
 
 def _state_router(monitor: Monitor) -> APIRouter:
@@ -190,3 +192,10 @@ def _problem(request: Request, error: Exception) -> JSONResponse:
     elif isinstance(error, BackendUnavailable):
         status = 501
     return JSONResponse({"detail": redacted(str(error))}, status)
+
+
+def _misfit(request: Request, error: Exception) -> JSONResponse:
+    """What does not fit the description, without what was sent: that may be NaN, or secret."""
+    assert isinstance(error, RequestValidationError)
+    told = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
+    return JSONResponse({"detail": told}, 422)

@@ -89,7 +89,7 @@ class Guard:
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return False
         origin = headers.get("origin")
-        return origin is None or urlsplit(origin).netloc == headers.get("host")
+        return origin is None or _place(origin) == headers.get("host")
 
     def _knows_token(self, scope: Scope, headers: Headers) -> bool:
         if self._token is None:
@@ -173,6 +173,14 @@ def host_of(header: str) -> str:
 def int_of(text: str | None) -> int:
     """A length in a header; 0 where there is none or nonsense."""
     return int(text) if text is not None and text.isdecimal() else 0
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an origin; None for what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _cookies(headers: Headers) -> Mapping[str, str]:

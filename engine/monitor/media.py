@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ..errors import BadInput
 from ..redaction import redacted
-from ..sources.listing import FILMS, PICTURES
+from ..sources.listing import FILMS, PICTURES, at_home
 
 SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "http", "https", "udp"})
 MAX_OFFERS = 500
@@ -73,10 +73,13 @@ class Media:
 
     def _file(self, text: str) -> str:
         # Resolved first: neither `..` nor links lead out of the folders.
-        path = Path(text).expanduser().resolve() if "\0" not in text else Path()
-        if not self._is_inside(path) or not path.exists():
-            raise BadInput(f"{redacted(text)}: not in a folder given with --media")
-        return str(path)
+        try:
+            path = at_home(Path(text)).resolve()
+            if self._is_inside(path) and path.exists():
+                return str(path)
+        except (OSError, RuntimeError, ValueError):  # no name that a file could have
+            pass
+        raise BadInput(f"{redacted(text)}: not in a folder given with --media")
 
     def _is_inside(self, path: Path) -> bool:
         resolved = path.resolve()

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import isfinite
 from time import perf_counter
 from typing import Annotated
 
@@ -74,11 +75,11 @@ class _Viewer:
     def hear(self, text: str) -> None:
         """Take a message of the viewer: its clock when it had drawn a picture."""
         try:
-            clock = json.loads(text)
-        except ValueError:
+            clock = json.loads(text, parse_int=float)
+        except (ValueError, RecursionError):
             return
-        if isinstance(clock, (int, float)):
-            self.clock_ms, self._heard_s = float(clock), perf_counter()
+        if isinstance(clock, float) and isfinite(clock):
+            self.clock_ms, self._heard_s = clock, perf_counter()
             self.credit.release()
 
     @property

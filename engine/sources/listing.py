@@ -92,7 +92,7 @@ def list_glob(pattern: str) -> Listing:
     Raises:
         BadInput: the pattern cannot be.
     """
-    parts = _at_home(Path(pattern)).parts
+    parts = at_home(Path(pattern)).parts
     fixed = next(i for i, part in enumerate(parts) if is_glob(part))
     root = Path(*parts[:fixed])
     try:
@@ -102,10 +102,11 @@ def list_glob(pattern: str) -> Listing:
     return _listing(root, paths, 0)
 
 
-def _at_home(path: Path) -> Path:
+def at_home(path: Path) -> Path:
+    """The path with `~` for a home; as it is where nobody has that name."""
     try:
         return path.expanduser()
-    except RuntimeError:  # a `~` of nobody
+    except RuntimeError:
         return path
 
 

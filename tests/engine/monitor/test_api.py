@@ -120,6 +120,12 @@ def test_settings_change_in_part_and_check_themselves(
     assert running.streams.config.detect_every == 3
     for wrong in ({"detect_every": 0}, {"min_score": 2}, {"colour": 1}, {"blur": "perhaps"}, []):
         assert client.patch("/api/v1/settings", json=wrong).status_code == 422
+    for number in ("NaN", "Infinity", "1e999", "9" * 401):
+        body = {"content": f'{{"smooth_s": {number}}}'}
+        answer = client.patch(
+            "/api/v1/settings", headers={"content-type": "application/json"}, **body
+        )
+        assert (answer.status_code, answer.json()["detail"][0]["loc"][1]) == (422, "smooth_s")
     assert client.get("/api/v1/settings").json() == changed
     assert not client.patch("/api/v1/settings", json={"landmarks": False}).json()["landmarks"]
     assert not running.monitor.view.dots
@@ -147,6 +153,21 @@ def test_records_come_over_a_socket_as_in_jsonl(client: httpx.Client, running: R
     assert records[-1]["faces"][0]["expression"] == "happy"
     frames = [record["frame"] for record in records]
     assert frames == sorted(set(frames))
+    client.delete(f"/api/v1/sources/{source}")
+
+
+def test_a_clock_that_is_none_ends_no_socket(client: httpx.Client, running: Running) -> None:
+    source = client.post("/api/v1/sources", json={"uri": "demo"}).json()["source"]
+    address = running.url.replace("http", "ws") + f"/api/v1/sources/{source}/pictures"
+    with connect(address, proxy=None) as socket:
+        for text in ("9" * 401, "NaN", "-Infinity", "1e999", "true", "{", "[" * 1000, "7"):
+            socket.send(text)
+        echoes = [None]
+        while echoes[-1] is None:
+            message = socket.recv(10)
+            header = message[4 : 4 + int.from_bytes(message[:4], "big")]
+            echoes.append(json.loads(header)["echo"])
+    assert echoes[-1] == 7
     client.delete(f"/api/v1/sources/{source}")
 
 

@@ -111,6 +111,7 @@ def test_sockets_ask_for_the_token_and_the_origin(closed: Running, path: str) ->
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],

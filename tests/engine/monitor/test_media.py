@@ -40,12 +40,19 @@ def test_paths_inside_may_be_opened(tree: Path, name: str) -> None:
     [
         *("secret/c.mp4", "open/../secret/c.mp4", "open/link.mp4", "open/out/c.mp4"),
         *("opener/d.mp4", "open/missing.mp4", "open/*", "open/a.mp4\0", ""),
+        "open/" + "long" * 100,
     ],
 )
 def test_paths_that_lead_out_may_not(tree: Path, name: str) -> None:
     for prefix in ("", "file://"):
         with pytest.raises(BadInput):
             Media([tree / "open"]).allowed(f"{prefix}{tree}/{name}")
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name.mp4", "~nobody-of-this-name/x.mp4", "~"])
+def test_homes_lead_out_whether_they_exist_or_not(tree: Path, name: str) -> None:
+    with pytest.raises(BadInput, match="not in a folder"):
+        Media([tree / "open"]).allowed(name)
 
 
 @given(
