@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.engine.misnamed import foreign
 from fer_edge.engine.model import read_facts
 
 # `onnx` is a file of fer-convert, `onnx_detector` one of anyone else.
@@ -24,6 +25,8 @@ def identify(path: Path) -> Kind:
         InputNotFound: no file at `path`.
         BadInput: no model of these kinds.
     """
+    if (other := foreign(path)) is not None:
+        raise BadInput(f"{path}: {other}")
     if path.is_dir():
         raise BadInput(f"{path}: is a folder; give the frozen graph (.pb) or Keras file itself")
     if not path.is_file():

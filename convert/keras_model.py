@@ -27,6 +27,7 @@ MAX_CONFIG_BYTES = 64 << 20
 # What fer-train puts into a .keras archive beside Keras' own members.
 FACTS_MEMBER = "fer_edge.json"
 MAX_FACTS_BYTES = 1 << 20
+CHANNELS_LAST = "; save it with data_format='channels_last'"
 # Outputs of a network that fer-train gave a second head.
 PROBABILITIES, LABEL_PROBABILITIES = "probabilities", "label_probabilities"
 
@@ -161,14 +162,15 @@ def _read_hdf5(path: Path) -> tuple[str, str]:
             _check_datasets(file, path)
             config = file.attrs.get("model_config")
             written = file.attrs.get("keras_version", "2.0.0")
-            weights_only = "layer_names" in file.attrs
+            # Of Keras 2, and of Keras 3.
+            weights_only = "layer_names" in file.attrs or "layers" in file or "vars" in file
     except UnsafeModel:
         raise
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise BadInput(f"{path}: not an HDF5 file, or cut off; expected a Keras model") from error
     if config is None:
-        hint = "holds weights only; save the whole model" if weights_only else "is no Keras model"
-        raise BadInput(f"{path}: an HDF5 file that {hint} with model.save()")
+        what = "holds weights only" if weights_only else "an HDF5 file, but no Keras model"
+        raise BadInput(f"{path}: {what}; save the whole network with model.save('model.keras')")
     return _text(config), _text(written)
 
 
@@ -186,6 +188,7 @@ def _check_datasets(file: Any, path: Path) -> None:
 
     total = 0
     pending = [file]
+    seen = {h5py.h5o.get_info(file["/"].id).addr}
     while pending:
         group = pending.pop()
         for name in group:
@@ -194,6 +197,11 @@ def _check_datasets(file: Any, path: Path) -> None:
                 raise UnsafeModel(f"{path}: {name!r} is a link to somewhere else; refused")
             item = group[name]
             if isinstance(item, h5py.Group):
+                place = h5py.h5o.get_info(item.id).addr
+                # A group in itself would be walked for ever.
+                if place in seen:
+                    raise UnsafeModel(f"{path}: {name!r} is a group that lies elsewhere; refused")
+                seen.add(place)
                 pending.append(item)
                 continue
             if item.external or item.is_virtual:
@@ -220,21 +228,13 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
     """
     tf = import_tensorflow()
     model = load_model(path, file)
-    if len(model.inputs) != 1 or not (len(model.outputs) == 1 or has_label_head(model)):
-        raise BadInput(
-            f"{path}: {len(model.inputs)} inputs, {len(model.outputs)} outputs; expected one each"
-        )
-    shape = tuple(model.inputs[0].shape)
-    if len(shape) != 4 or shape[3] not in (1, 3):
-        hint = "; save it with data_format='channels_last'" if _channels_first(shape) else ""
-        raise BadInput(f"{path}: input shape {shape}, expected (n, height, width, 1 or 3){hint}")
+    shape = input_shape(model, path)
     height, width = shape[1:3]
     if height is None or width is None:
         if input_size is None:
             raise BadInput(f"{path}: leaves its input size open; give --input-size HEIGHTxWIDTH")
         height, width = input_size
-    shapes = model.compute_output_shape((1, height, width, shape[3]))
-    classes, *others = map(tuple, shapes if len(model.outputs) > 1 else [shapes])
+    classes, *others = _shapes(model.compute_output_shape((1, height, width, shape[3])))
     if any(other != classes for other in others):
         raise BadInput(f"{path}: heads of {classes} and {others[0]}; expected the same classes")
     if len(classes) < 2 or classes[-1] is None or classes[-1] < 2 or set(classes[1:-1]) - {1}:
@@ -247,22 +247,65 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
 
     @tf.function(input_signature=[tf.TensorSpec((None, height, width, shape[3]), tf.float32)])  # type: ignore[untyped-decorator]
     def network(image: Any) -> Any:
-        found = model(image, training=False)
-        heads = found if len(model.outputs) > 1 else [found]
+        heads = heads_of(model(image, training=False))
         return [tf.reshape(tf.cast(head, tf.float32), (-1, classes[-1])) for head in heads]
+
+    def predict(faces: Floats) -> Any:
+        try:
+            return network(tf.constant(faces))[0].numpy()
+        except (tf.errors.OpError, ValueError) as error:
+            raise BadInput(f"{path}: does not run on the CPU{CHANNELS_LAST}") from error
 
     graph_def, input_name, output_names = _freeze(network.get_concrete_function(), path)
     return KerasNetwork(
-        predict=lambda faces: network(tf.constant(faces))[0].numpy(),
+        predict=predict,
         graph_def=graph_def,
         input_name=input_name,
         output_names=output_names,
         height=int(height),
         width=int(width),
         channels=int(shape[3]),
-        classes=int(classes[-1]),
+        classes=int(classes[-1] or 0),
         parameters=int(model.count_params()),
     )
+
+
+def input_shape(model: Any, path: Path) -> tuple[int | None, ...]:
+    """Shape `(n, height, width, channels)` of a loaded network's one picture.
+
+    Raises:
+        BadInput: no classifier of one picture.
+    """
+    # Keras 3 has no attribute where a network was never built, Keras 2 has None there.
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        raise BadInput(
+            f"{path}: was saved before it knew the size of its input; call "
+            "model.build((None, HEIGHT, WIDTH, CHANNELS)) and save it again"
+        )
+    if len(inputs) != 1 or not (len(model.outputs) == 1 or has_label_head(model)):
+        raise BadInput(
+            f"{path}: {len(inputs)} inputs, {len(model.outputs)} outputs; expected one each"
+        )
+    shape = tuple(inputs[0].shape)
+    if len(shape) != 4 or shape[3] not in (1, 3):
+        hint = CHANNELS_LAST if _channels_first(shape) else ""
+        raise BadInput(f"{path}: input shape {shape}, expected (n, height, width, 1 or 3){hint}")
+    return shape
+
+
+def heads_of(found: Any) -> list[Any]:
+    """What a network gives, as a list: its outputs may stand in one, in a dictionary or alone."""
+    if isinstance(found, dict):
+        return list(found.values())
+    return list(found) if isinstance(found, list | tuple) else [found]
+
+
+def _shapes(found: Any) -> list[tuple[int | None, ...]]:
+    """The same of shapes, of which one alone is a tuple, too."""
+    if not isinstance(found, dict) and all(side is None or isinstance(side, int) for side in found):
+        found = [found]
+    return [tuple(shape) for shape in heads_of(found)]
 
 
 def has_label_head(model: Any) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from .errors import BadInput, InputNotFound
+from .misnamed import foreign, original
 
 METADATA_KEY = "fer_edge"
 SCHEMA = 1
@@ -335,6 +336,8 @@ def read_facts(path: Path) -> ModelFacts:
         InputNotFound: no file at `path`.
         BadInput: not an ONNX file, or one that fer-convert did not write.
     """
+    if (other := foreign(path)) is not None:
+        raise BadInput(f"{path}: {other}")
     if path.is_dir():
         raise BadInput(f"{path}: is a folder; give the model file itself")
     if not path.is_file():
@@ -346,7 +349,8 @@ def read_facts(path: Path) -> ModelFacts:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             properties = _metadata(data)
     except (ValueError, IndexError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not an ONNX file ({error}); make one with fer-convert") from error
+        what = original(path) or f"not an ONNX file ({error})"
+        raise BadInput(f"{path}: {what}; make an ONNX file with fer-convert") from error
     if METADATA_KEY not in properties:
         raise BadInput(
             f"{path}: an ONNX file without fer-edge facts; convert the original with fer-convert"

@@ -22,6 +22,7 @@ MAY_IMPORT = {
 # Inside the engine: a module may only import from layers below its own.
 LAYERS = [
     {"errors", "head_pose", "console", "signals", "git_lfs"},
+    {"misnamed"},
     {"types", "model", "timing", "places", "redaction", "command", "ffmpeg"},
     {"tolerances", "folders", "cores", "outputs"},
     {"engine_file", "tracing"},

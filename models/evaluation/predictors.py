@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from fer_edge.engine.errors import BadInput, InputNotFound
+from fer_edge.engine.misnamed import foreign
 from fer_edge.engine.model import HEADS
 from fer_edge.engine.types import Floats, Image
 
@@ -72,6 +73,8 @@ def open_predictor(
         InputNotFound: no file at `path`.
         BadInput: no expression model, or one that cannot be loaded or lacks that head.
     """
+    if (other := foreign(path)) is not None:
+        raise BadInput(f"{path}: {other}")
     if not path.is_file():
         raise InputNotFound(f"{path}: no such model file")
     if path.suffix.lower() in KERAS_SUFFIXES:
@@ -83,24 +86,20 @@ class KerasPredictor(Predictor):
     """A Keras file, checked before it is loaded."""
 
     def __init__(self, path: Path, input_range: tuple[float, float] | None, head: str) -> None:
-        from fer_edge.convert.keras_model import has_label_head, load_model, read_keras_file
+        from fer_edge.convert.keras_model import input_shape, load_model, read_keras_file
 
         from ..keras_backend import import_keras
 
         keras = import_keras()
         file = read_keras_file(path)
         self._model = load_model(path, file)
-        shape = self._model.input_shape
-        if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] not in (1, 3):
-            raise BadInput(f"{path}: input shape {shape}, expected (n, height, width, 1 or 3)")
-        if None in shape[1:3]:
+        height, width, channels = input_shape(self._model, path)[1:]
+        if height is None or width is None or channels is None:
             raise BadInput(f"{path}: leaves its input size open; convert it and evaluate that")
-        self._height, self._width, self._channels = shape[1:]
+        self._height, self._width, self._channels = height, width, channels
         low, high = input_range or ((0.0, 255.0) if file.scales_pixels else (-1.0, 1.0))
         self._offset, self._scale = low, (high - low) / 255
         self.name, self.labels = path.name, None
-        if len(self._model.outputs) > 1 and not has_label_head(self._model):
-            raise BadInput(f"{path}: {len(self._model.outputs)} outputs, expected one")
         self.names_labels = head == "label"
         if self.names_labels and len(self._model.outputs) == 1:
             raise BadInput(f"{path}: has no head 'label'; leave --head out")
@@ -115,12 +114,13 @@ class KerasPredictor(Predictor):
         return np.concatenate([np.empty((0, self.classes), np.float32), *rows])
 
     def _rows(self, images: Images) -> Floats:
+        from fer_edge.convert.keras_model import heads_of
+
         faces = np.stack([_resized(image, self._width, self._height) for image in images])
         pixels = np.repeat(faces[..., None], self._channels, axis=3)
         scaled = (pixels * self._scale + self._offset).astype(np.float32)
         answers = self._model.predict_on_batch(scaled)
-        rows = answers[self._head] if len(self._model.outputs) > 1 else answers
-        rows = np.asarray(_to_numpy(rows), np.float32)
+        rows = np.asarray(_to_numpy(heads_of(answers)[self._head]), np.float32)
         return as_probabilities(rows.reshape(len(images), self.classes))
 
 

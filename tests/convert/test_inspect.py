@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import onnx
@@ -14,10 +15,14 @@ from fer_edge.convert.frozen_ssd import read_graph, understand
 from fer_edge.convert.inspect import identify
 from fer_edge.convert.keras_model import read_keras_file
 from fer_edge.convert.onnx_detectors.reading import read_onnx
+from fer_edge.convert.tensorflow import import_tensorflow
 from fer_edge.engine.errors import BadInput, FerError, InputNotFound
 
 from .ssd_graph import Builder, Recipe
-from .tiny import save_tiny
+from .tiny import save_tiny, tiny
+
+import_tensorflow()
+import tf_keras  # noqa: E402
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".pb", ""])
@@ -46,6 +51,28 @@ def test_nothing_and_folders_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty.pb").touch()
     with pytest.raises(BadInput, match="0 bytes"):
         identify(tmp_path / "empty.pb")
+
+
+def test_files_that_are_no_models_say_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "lfs.pb").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(BadInput, match=r"lfs\.pb: a pointer of Git LFS.*git lfs pull"):
+        identify(tmp_path / "lfs.pb")
+    keras_2 = tiny(tf_keras)
+    keras_2.save(tmp_path / "saved", save_format="tf")
+    for path in (tmp_path / "saved", tmp_path / "saved" / "saved_model.pb"):
+        with pytest.raises(BadInput, match=r"a SavedModel.*frozen_inference_graph\.pb.*\.save\("):
+            identify(path)
+
+
+def test_weights_alone_are_told_from_a_network(tmp_path: Path) -> None:
+    tiny(keras).save_weights(tmp_path / "three.weights.h5")
+    tiny(tf_keras).save_weights(tmp_path / "two.h5")
+    h5py.File(tmp_path / "empty.h5", "w").close()
+    for name in ("three.weights.h5", "two.h5"):
+        with pytest.raises(BadInput, match=r"holds weights only.*model\.save"):
+            read_keras_file(tmp_path / name)
+    with pytest.raises(BadInput, match="an HDF5 file, but no Keras model"):
+        read_keras_file(tmp_path / "empty.h5")
 
 
 READERS = {"keras": read_keras_file, "frozen_graph": read_graph, "onnx_detector": read_onnx}

@@ -263,6 +263,41 @@ def test_shapes_that_are_no_classifier_of_faces_are_refused(tmp_path: Path) -> N
             load(path, read_keras_file(path))
 
 
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("held", [lambda y: [y], lambda y: {"emotion": y}])
+def test_an_output_may_stand_in_a_list_or_a_dictionary(era: str, held: Any, tmp_path: Path) -> None:
+    model = small(ERAS[era], (16, 16, 1))
+    path = tmp_path / "held.h5"
+    ERAS[era].Model(model.inputs, held(model.outputs[0])).save(path)
+    output, _ = convert(path)
+    faces = np.random.default_rng(3).uniform(-1, 1, (5, 16, 16, 1)).astype(np.float32)
+    expected = model.predict(faces, verbose=0)
+    np.testing.assert_allclose(answers(output, faces), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_a_network_that_was_never_built_says_what_to_do(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"unbuilt{suffix}"
+    layers = keras.layers
+    keras.Sequential([layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(7)]).save(path)
+    with pytest.raises(BadInput, match=r"unbuilt\.(h5|keras).*model\.build\(\(None, HEIGHT"):
+        load(path, read_keras_file(path))
+
+
+def test_channels_before_pixels_say_what_to_do(tmp_path: Path) -> None:
+    layers, first = keras.layers, {"data_format": "channels_first"}
+    outside, inside = layers.Input((3, 16, 16)), layers.Input((16, 16, 3))
+    for name, image, start in (
+        ("out", outside, outside),
+        ("in", inside, layers.Permute((3, 1, 2))(inside)),
+    ):
+        x = layers.Flatten()(layers.Conv2D(4, 3, **first)(start))
+        keras.Model(image, layers.Dense(7)(x)).save(tmp_path / f"{name}.keras")
+        path = tmp_path / f"{name}.keras"
+        with pytest.raises(BadInput, match=rf"{name}\.keras.*data_format='channels_last'"):
+            load(path, read_keras_file(path)).predict(np.zeros((1, 16, 16, 3), np.float32))
+
+
 def with_facts(path: Path, facts: object) -> Path:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(FACTS_MEMBER, json.dumps(facts))

@@ -127,6 +127,15 @@ def test_weights_outside_the_file_are_refused(tmp_path: Path) -> None:
             read_keras_file(path)
 
 
+@pytest.mark.parametrize("place", ["/", "model_weights"])
+def test_a_group_in_itself_is_refused(place: str, tmp_path: Path) -> None:
+    path = save_tiny(keras, tmp_path / "loop.h5")
+    with h5py.File(path, "r+") as file:
+        file["model_weights"]["again"] = file[place]
+    with pytest.raises(UnsafeModel, match=r"again.*refused"):
+        read_keras_file(path)
+
+
 def test_weights_that_unpack_to_more_than_memory_are_refused(tmp_path: Path) -> None:
     path = save_tiny(keras, tmp_path / "bomb.h5")
     with h5py.File(path, "r+") as file:
