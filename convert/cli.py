@@ -16,8 +16,9 @@ from fer_edge.engine.tensorrt.options import Size, parse_sizes
 EPILOG = """\
 examples:
   fer-convert frozen_inference_graph.pb -o detector.onnx
-  fer-convert expressions.h5 -o expression.onnx --precision fp16
+  fer-convert expressions.h5 --order fer2013 -o expression.onnx --precision fp16
   fer-convert emotions.keras --labels calm,angry,happy --input-range=0,1
+  fer-convert vggface.h5 --order alphabetical --colour bgr --mean 91.5,103.9,131.1
   fer-convert centerface.onnx -o detector.onnx --precision fp16
   fer-convert detector.onnx --target tensorrt-rtx --sm 86,89,120 --size 320x256,640x480
 
@@ -26,24 +27,15 @@ allow-list, and compares the result with the original before it is kept. Of ONNX
 detectors it takes CenterFace, YuNet and RetinaFace with priors.
 """
 
+_OF_FACES = ("input_range", "order", "colour", "mean", "scale", "crop_scale")
 # What each kind of input is called, and which options change nothing for it.
 _KINDS = {
-    "frozen_graph": ("a frozen graph", ("iou", "input_range", "input_size", "crop_scale")),
-    "onnx_detector": ("an ONNX detector", ("input_range", "crop_scale")),
+    "frozen_graph": ("a frozen graph", ("iou", "input_size", *_OF_FACES)),
+    "onnx_detector": ("an ONNX detector", _OF_FACES),
     "keras": ("a Keras model", ("score", "iou", "face_frame")),
     "onnx": (
         "a file that was converted already",
-        (
-            "score",
-            "iou",
-            "face_frame",
-            "labels",
-            "input_range",
-            "input_size",
-            "crop_scale",
-            "calibrate",
-            "images",
-        ),
+        ("score", "iou", "face_frame", "labels", "input_size", "calibrate", "images", *_OF_FACES),
     ),
 }
 
@@ -131,6 +123,21 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="LOW,HIGH",
         help="what pixels 0 and 255 become; write --input-range=-1,1 "
         "(default: the model's own scaling, or -1,1)",
+    )
+    faces.add_argument(
+        "--mean",
+        metavar="M[,M,M]",
+        help="in place of it: the model sees (pixel - M) * S, as --mean 93.6,104.8,129.2",
+    )
+    faces.add_argument("--scale", metavar="S[,S,S]", help="the S of that (default: 1)")
+    faces.add_argument(
+        "--colour", choices=("rgb", "bgr"), help="order of colours that it expects (rgb)"
+    )
+    faces.add_argument(
+        "--order",
+        choices=("fer2013", "alphabetical"),
+        help="of seven expressions that neither --labels nor the file name; pictures of --images "
+        "in folders named by them tell which is the better one",
     )
     faces.add_argument(
         "--input-size",

@@ -33,6 +33,11 @@ class Options:
         iou: overlap from which on the weaker of two boxes goes; None for the family's.
         input_range: pixel values 0 and 255 as an expression model expects them; None
             for what the model itself says, or else (-1, 1).
+        order: of the seven expressions where nothing names them, a name of `orders.ORDERS`.
+        colour: order of the channels that an expression model expects; None for RGB.
+        mean, scale: the network sees `(pixel - mean) * scale`, a value for all channels or one a
+            channel in its own order; in place of `input_range`.
+        images: pictures of the user, in folders named by their expressions perhaps.
         input_size: (height, width) for models that leave it open.
         crop_scale: see `ExpressionFacts`.
         min_confidence: of an expression that is told; None for what the model itself says, or
@@ -50,6 +55,11 @@ class Options:
     score: float | None = None
     iou: float | None = None
     input_range: tuple[float, float] | None = None
+    order: str | None = None
+    colour: str | None = None
+    mean: tuple[float, ...] | None = None
+    scale: tuple[float, ...] | None = None
+    images: Path | None = None
     input_size: tuple[int, int] | None = None
     crop_scale: float | None = None
     min_confidence: float | None = None
@@ -68,11 +78,23 @@ class Options:
         low, high = self.input_range or (0.0, 1.0)
         if low == high or not (isfinite(low) and isfinite(high)):
             raise BadInput(f"input range {low:g},{high:g} is none; give it as --input-range=-1,1")
+        self._check_faces()
         if self.input_size and not all(1 <= side <= 4096 for side in self.input_size):
             raise BadInput(f"input size {self.input_size[0]}x{self.input_size[1]}: take 1 to 4096")
         if self.crop_scale is not None and not 0.5 <= self.crop_scale <= 4:
             raise BadInput(f"crop scale {self.crop_scale:g} is outside 0.5-4")
         self.surer(Certainty())
+
+    def _check_faces(self) -> None:
+        if self.input_range and (self.mean or self.scale):
+            raise BadInput("--input-range says what --mean and --scale say; give one of them")
+        for name, values in (("mean", self.mean), ("scale", self.scale)):
+            if values is not None and not (len(values) in (1, 3) and all(map(isfinite, values))):
+                raise BadInput(f"--{name}: give one number, or three parted by commas")
+        if self.scale is not None and 0 in self.scale:
+            raise BadInput("--scale 0 leaves nothing of the picture")
+        if self.order is not None and self.labels is not None:
+            raise BadInput("--labels says what --order says; give one of them")
 
     def surer(self, certainty: Certainty) -> Certainty:
         """What a model says of its certainty, with the confidence that was asked for."""

@@ -41,7 +41,7 @@ def convert(args: argparse.Namespace, kind: Kind, output: Path) -> None:
     step = make_step(args.quiet)
     # What the user asked for is looked at before the long part, not behind it.
     if args.images:
-        find_images(args.images)
+        find_images(args.images, recursive=True)
     with ExitStack() as outputs:
         pending = outputs.enter_context(PendingFile(output))
         if pending.stream:
@@ -105,11 +105,25 @@ def options_from(args: argparse.Namespace) -> Options:
         score=args.score,
         iou=args.iou,
         input_range=_pair(args.input_range, ",", float, "--input-range=-1,1"),
+        order=args.order,
+        colour=args.colour,
+        mean=_numbers(args.mean, "--mean"),
+        scale=_numbers(args.scale, "--scale"),
+        images=args.images,
         input_size=_pair(args.input_size, "x", int, "--input-size 48x48"),
         crop_scale=args.crop_scale,
         min_confidence=args.min_confidence,
         face_frame=FaceFrame.parse(args.face_frame) if args.face_frame else None,
     )
+
+
+def _numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadInput(f"{option} {text}: give a number, or three parted by commas") from error
 
 
 def _pair(text: str | None, sign: str, kind: type, example: str):  # type: ignore[no-untyped-def]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from fer_edge.engine.errors import BadInput
-from fer_edge.engine.model import ExpressionFacts, InputFacts, ModelFacts, sha256_of
-from fer_edge.engine.types import Floats
+from fer_edge.engine.model import (
+    FER2013_LABELS,
+    Colour,
+    ExpressionFacts,
+    InputFacts,
+    ModelFacts,
+    sha256_of,
+)
+from fer_edge.engine.types import Floats, Image
 
 from .conversion import Conversion, Options, Step, parameters
+from .endings import append_ending, as_probabilities, ending_of
 from .facts import converter_version, expression_labels
+from .images import face_pixels, resized_face
 from .keras_model import (
     LABEL_PROBABILITIES,
     PROBABILITIES,
@@ -23,6 +32,7 @@ from .keras_model import (
     read_keras_file,
 )
 from .onnx_from_tensorflow import onnx_from_graph_def
+from .orders import judge, labelled_faces
 from .precision import to_half
 from .rewrite import clean_up, convolve_resizes, operators, peel_input_scaling
 
@@ -46,7 +56,10 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
     with step("loading it with Keras"):
         network = load(path, file, options.input_size)
     try:
-        labels = expression_labels(options.labels or file.labels, network.classes)
+        look = _Look(network, options, file.scales_pixels)
+        labels, named_by = expression_labels(
+            options.labels, file.labels, options.order, network.classes, look.judged()
+        )
         with step("writing the network as ONNX"):
             model = ir.from_proto(
                 onnx_from_graph_def(
@@ -59,9 +72,7 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
     with step("rewriting the graph"):
         _name_ends(model, network)
         clean_up(model)
-        logits = _gives_logits(network, options, file.scales_pixels)
-        if logits:
-            _append_softmax(model)
+        append_ending(model.graph, look.ending)
         peeled = peel_input_scaling(model.graph, network.channels)
         clean_up(model)
         learnt = parameters(model)
@@ -69,14 +80,14 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
             clean_up(model)
         if options.precision == "fp16":
             to_half(model)
-    mean, scale, note = _scaling(options, file.scales_pixels, peeled, network.channels)
+    mean, scale = look.peeled(peeled)
     facts = ModelFacts(
         kind="expression",
         input=InputFacts(
             name=INPUT,
             height=network.height,
             width=network.width,
-            colour="gray" if network.channels == 1 else "rgb",
+            colour=look.colour,
             resize="area",
             mean=mean,
             scale=scale,
@@ -96,57 +107,110 @@ def convert_expression(path: Path, options: Options, step: Step) -> Conversion:
     return Conversion(
         model=model,
         facts=facts,
-        original=_original(network, options, file.scales_pixels, logits),
+        original=look.probabilities,
         description={**_description(file, facts), "parameters": f"{learnt:,}"},
         operators=(dict(before), dict(operators(model))),
-        notes=[note] if note else [],
+        notes=[f"names of the classes and their order: of {named_by}", *look.notes()],
     )
 
 
-def _original(
-    network: KerasNetwork, options: Options, scaled_inside: bool, logits: bool
-) -> Callable[[Floats], Floats]:
-    """The Keras model from pixels `(n, h, w, c)`, 0-255, to probabilities `(n, classes)`."""
-    mean, scale = pixel_scaling(options, scaled_inside)
+class _Look:
+    """How a network sees faces and what it answers, by its file and by what the user says.
 
-    def probabilities(pixels: Floats) -> Floats:
-        rows = network.predict(((pixels - mean) * scale).astype(np.float32))
-        if logits:
-            rows = np.exp(rows - rows.max(axis=1, keepdims=True))
-            rows /= rows.sum(axis=1, keepdims=True)
-        return rows
+    Attributes:
+        colour: of its input.
+        mean, scale: the network is fed with `(pixel - mean) * scale`; a value a channel.
+        ending: what its answers are.
 
-    return probabilities
+    Raises:
+        BadInput: what the user says cannot be of this network.
+    """
 
-
-def pixel_scaling(options: Options, scaled_inside: bool) -> tuple[float, float]:
-    """(mean, scale) that bring pixels into the range the Keras model expects."""
-    low, high = options.input_range or ((0.0, 255.0) if scaled_inside else DEFAULT_RANGE)
-    scale = (high - low) / 255
-    return -low / scale, scale
-
-
-def _scaling(
-    options: Options,
-    scaled_inside: bool,
-    peeled: tuple[list[float], list[float]] | None,
-    channels: int,
-) -> tuple[tuple[float, ...], tuple[float, ...], str | None]:
-    """Mean and scale for the facts, and a note where they had to be guessed."""
-    mean, scale = pixel_scaling(options, scaled_inside)
-    note = None
-    if not scaled_inside and options.input_range is None:
-        low, high = DEFAULT_RANGE
-        note = (
-            f"the model does not say how it wants its pixels; taken as {low:g} to {high:g} "
-            "(--input-range=0,1 changes it)"
+    def __init__(self, network: KerasNetwork, options: Options, scaled_inside: bool) -> None:
+        self._network, self._options, self._inside = network, options, scaled_inside
+        self.colour = _colour(options, network.channels)
+        self.mean, self.scale = pixel_scaling(options, scaled_inside, network.channels)
+        shape = (4, network.height, network.width, network.channels)
+        self.ending = ending_of(
+            self._answers(np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)),
+            network.activation,
         )
-    means, scales = np.full(channels, mean), np.full(channels, scale)
-    if peeled is not None:
-        inner_mean, inner_scale = (np.array(values) for values in peeled)
-        # ((p - mean) * scale - inner_mean) * inner_scale, as one mean and one scale.
-        means, scales = means + inner_mean / scales, scales * inner_scale
-    return tuple(map(_tidy, means)), tuple(map(_tidy, scales)), note
+
+    def probabilities(self, pixels: Floats) -> Floats:
+        """The Keras model from pixels `(n, h, w, c)`, 0-255, to probabilities `(n, classes)`."""
+        return as_probabilities(self._answers(pixels), self.ending)
+
+    def judged(self) -> tuple[str, str] | None:
+        """See `orders.judge`; None for other classes than the seven."""
+        images, network = self._options.images, self._network
+        if images is None or network.classes != len(FER2013_LABELS):
+            return None
+
+        def answers(faces: list[Image]) -> Floats:
+            seen = [resized_face(face, network.height, network.width) for face in faces]
+            return self.probabilities(face_pixels(seen, self.colour))
+
+        return judge(answers, labelled_faces(images))
+
+    def peeled(
+        self, peeled: tuple[list[float], list[float]] | None
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and scale for the facts, with what was taken off the network's beginning."""
+        means, scales = self.mean, self.scale
+        if peeled is not None:
+            inner_mean, inner_scale = (np.array(values) for values in peeled)
+            # ((p - mean) * scale - inner_mean) * inner_scale, as one mean and one scale.
+            means, scales = means + inner_mean / scales, scales * inner_scale
+        return tuple(map(_tidy, means)), tuple(map(_tidy, scales))
+
+    def notes(self) -> list[str]:
+        """What had to be guessed, and what was put behind the network."""
+        notes = []
+        told = self._inside or self._options.input_range or self._options.mean
+        if not told and self._options.scale is None:
+            low, high = DEFAULT_RANGE
+            notes.append(
+                f"the model does not say how it wants its pixels; taken as {low:g} to {high:g} "
+                "(--input-range=0,1 changes it, or --mean and --scale)"
+            )
+        if self.ending == "shares":
+            notes.append(
+                f"the model ends in {self._network.activation}, a value for each class by itself; "
+                "they are divided by their sum"
+            )
+        return notes
+
+    def _answers(self, pixels: Floats) -> Floats:
+        scaled = (pixels - self.mean) * self.scale
+        return np.asarray(self._network.predict(scaled.astype(np.float32)), np.float32)
+
+
+def _colour(options: Options, channels: int) -> Colour:
+    if channels == 1:
+        if options.colour is not None:
+            raise BadInput("takes gray pictures, for which --colour changes nothing; leave it out")
+        return "gray"
+    return "bgr" if options.colour == "bgr" else "rgb"
+
+
+def pixel_scaling(
+    options: Options, scaled_inside: bool, channels: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(mean, scale), a value a channel, that bring pixels into the range the model expects.
+
+    Raises:
+        BadInput: three values for gray pictures.
+    """
+    for values in (options.mean, options.scale):
+        if values is not None and len(values) > channels:
+            raise BadInput("takes gray pictures: give --mean and --scale one number")
+    if options.mean is not None or options.scale is not None:
+        mean, scale = options.mean or (0.0,), options.scale or (1.0,)
+    else:
+        low, high = options.input_range or ((0.0, 255.0) if scaled_inside else DEFAULT_RANGE)
+        scale = ((high - low) / 255,)
+        mean = (-low / scale[0],)
+    return np.resize(mean, channels).astype(float), np.resize(scale, channels).astype(float)
 
 
 def _tidy(value: float) -> float:
@@ -164,27 +228,6 @@ def _name_ends(model: object, network: KerasNetwork) -> None:
     for output, name in zip(graph.outputs, OUTPUTS, strict=False):
         output.name = name
         output.shape = ir.Shape(["batch", network.classes])
-
-
-def _gives_logits(network: KerasNetwork, options: Options, scaled_inside: bool) -> bool:
-    """Whether rows of the output are no probabilities, by trying."""
-    mean, scale = pixel_scaling(options, scaled_inside)
-    shape = (4, network.height, network.width, network.channels)
-    pixels = np.random.default_rng(0).uniform(0, 255, shape)
-    rows = network.predict(((pixels - mean) * scale).astype(np.float32))
-    return bool((rows < 0).any() or np.abs(rows.sum(axis=1) - 1).max() > 1e-3)
-
-
-def _append_softmax(model: object) -> None:
-    import onnx_ir as ir
-
-    graph = model.graph  # type: ignore[attr-defined]
-    for index, (logits, name) in enumerate(zip(list(graph.outputs), OUTPUTS, strict=False)):
-        node = ir.node("Softmax", [logits], {"axis": 1}, name=f"{name}_softmax")
-        logits.name, node.outputs[0].name = f"{name}_logits", name
-        node.outputs[0].shape, node.outputs[0].type = logits.shape, logits.type
-        graph.append(node)
-        graph.outputs[index] = node.outputs[0]
 
 
 def _description(file: KerasFile, facts: ModelFacts) -> dict[str, str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.engine.model import FER2013_LABELS
 
+from .orders import ORDERS, choices
+
 
 def converter_version() -> str:
     """The version of fer-edge that is running."""
@@ -61,23 +63,55 @@ def _label_map(content: str, path: Path) -> tuple[str, ...]:
 def detector_labels(given: Sequence[str] | None, classes: int) -> tuple[tuple[str, ...], int]:
     """(labels, face class) of a detector.
 
-    Without names, the first class is taken for the face, as face detectors have it.
+    Raises:
+        BadInput: several classes and no names for them, or none that is a face.
     """
+    if given is None and classes == 1:
+        return ("face",), 0
     if given is None:
-        return ("face", *(f"class_{number}" for number in range(2, classes + 1))), 0
+        raise BadInput(
+            f"{classes} classes, and nothing says which of them is a face: give the label map "
+            "that came with it, as --labels label_map.pbtxt, or their names"
+        )
     _check_count(given, classes)
     named = [index for index, label in enumerate(given) if "face" in label.lower()]
+    if not named and classes > 1:
+        raise BadInput(f"none of its classes is named a face: {', '.join(given)}")
     return tuple(given), named[0] if named else 0
 
 
-def expression_labels(given: Sequence[str] | None, classes: int) -> tuple[str, ...]:
-    """Labels of an expression model: those given, or FER2013's for seven classes."""
-    if given is None:
-        if classes != len(FER2013_LABELS):
-            raise BadInput(f"{classes} classes and no names for them: give --labels")
-        return FER2013_LABELS
-    _check_count(given, classes)
-    return tuple(given)
+def expression_labels(
+    given: Sequence[str] | None,
+    own: Sequence[str] | None,
+    order: str | None,
+    classes: int,
+    judged: tuple[str, str] | None = None,
+) -> tuple[tuple[str, ...], str]:
+    """(labels of an expression model, what they were taken from).
+
+    Args:
+        given: by the user.
+        own: of the file.
+        order: of seven expressions, a name of `ORDERS`.
+        classes: number of them.
+        judged: of `orders.judge`.
+
+    Raises:
+        BadInput: nothing names the classes, or not as many as there are.
+    """
+    hint = f"; {judged[1]}: --order {judged[0]} is the better one" if judged else ""
+    names = given or own
+    if own and order is not None:
+        raise BadInput(f"the file names its classes ({', '.join(own)}); leave --order out")
+    if names is not None:
+        _check_count(names, classes)
+        return tuple(names), "--labels" if given else "the file"
+    if classes != len(FER2013_LABELS):
+        raise BadInput(f"{classes} classes and no names for them: give --labels")
+    if order is None:
+        raise BadInput(f"7 classes and no names for them: give {choices()}, or --labels{hint}")
+    said = hint if judged and judged[0] != order else ""
+    return ORDERS[order], f"--order {order}{said}"
 
 
 def _check_count(given: Sequence[str], classes: int) -> None:

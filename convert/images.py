@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
 
+from fer_edge.engine.model import Colour
 from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH
 from fer_edge.engine.sources.images import read_image
-from fer_edge.engine.sources.listing import find_images
-from fer_edge.engine.types import Image
+from fer_edge.engine.sources.listing import find_images, list_folder
+from fer_edge.engine.types import Floats, Image
 
 MAX_IMAGES = 100
 # Of the noise, in pixels.
 GRAINS = (1, 2, 4, 8)
+
+
+def face_pixels(faces: Sequence[Image], colour: Colour) -> Floats:
+    """BGR uint8 faces of one size as pixels float32 `(n, h, w, channels)`, 0-255."""
+    code = {"gray": cv2.COLOR_BGR2GRAY, "rgb": cv2.COLOR_BGR2RGB}.get(colour)
+    seen = [face if code is None else cv2.cvtColor(face, code) for face in faces]
+    pixels = np.stack(seen).astype(np.float32)
+    return pixels.reshape(*pixels.shape[:3], -1)
+
+
+def resized_face(image: Image, height: int, width: int) -> Image:
+    """A face in a network's size."""
+    return _resized(image, width, height, cv2.INTER_AREA)
+
+
+def _pictures(folder: Path) -> list[Image]:
+    """Of a folder; where it has none itself, of the folders in it."""
+    inside = not list_folder(folder).pictures
+    return [read_image(path) for path in find_images(folder, inside)[:MAX_IMAGES]]
 
 
 def parity_images(folder: Path | None) -> list[Image]:
@@ -25,7 +46,7 @@ def parity_images(folder: Path | None) -> list[Image]:
         BadInput: the folder holds no images.
     """
     if folder is not None:
-        return [read_image(path) for path in find_images(folder)[:MAX_IMAGES]]
+        return _pictures(folder)
     photograph = read_image(PHOTOGRAPH)
     views = [
         photograph,
@@ -41,7 +62,7 @@ def parity_faces(folder: Path | None, height: int, width: int) -> list[Image]:
     """BGR uint8 faces `(height, width, 3)` for an expression model: of a folder, or the
     demo face, moved and relit, and noise of several grains."""
     if folder is not None:
-        faces = [read_image(path) for path in find_images(folder)[:MAX_IMAGES]]
+        faces = _pictures(folder)
     else:
         x, y, w, h = (int(value) for value in FACE_BOX)
         photograph = read_image(PHOTOGRAPH)
@@ -57,7 +78,7 @@ def parity_faces(folder: Path | None, height: int, width: int) -> list[Image]:
             small = (max(1, width // grain), max(1, height // grain))
             noise = rng.integers(0, 256, (small[1], small[0], 3), np.uint8)
             faces.append(_resized(noise, width, height, cv2.INTER_CUBIC))
-    return [_resized(face, width, height, cv2.INTER_AREA) for face in faces]
+    return [resized_face(face, height, width) for face in faces]
 
 
 def _resized(image: Image, width: int, height: int, how: int) -> Image:

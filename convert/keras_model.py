@@ -18,8 +18,9 @@ import numpy.typing as npt
 from fer_edge.engine.certainty import Certainty
 from fer_edge.engine.errors import BackendUnavailable, BadInput, UnsafeModel
 
+from .endings import last_activation
 from .inspect import HDF5_SIGNATURE, MAX_INPUT_BYTES
-from .safety import check_keras_config, classes_in
+from .safety import check_keras_config, first_layer
 from .tensorflow import INSTALL, import_tensorflow
 
 Floats = npt.NDArray[np.float32]
@@ -57,12 +58,12 @@ class KerasFile:
 
     @property
     def scales_pixels(self) -> bool:
-        """Whether the network brings 0-255 into its own range, which a Rescaling layer says.
+        """Whether the network brings 0-255 into its own range: its first layer is a Rescaling.
 
         A normalisation on the input does not say it: it may follow a scaling in the
-        program that fed it.
+        program that fed it. Nor does a Rescaling farther back.
         """
-        return "Rescaling" in classes_in(self.config)
+        return first_layer(self.config) == "Rescaling"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class KerasNetwork:
         height, width, channels: of the input.
         classes: of the output.
         parameters: number of weights.
+        activation: that the output comes from; None for none known.
     """
 
     predict: Any
@@ -88,6 +90,7 @@ class KerasNetwork:
     channels: int
     classes: int
     parameters: int
+    activation: str | None = None
 
 
 def read_keras_file(path: Path) -> KerasFile:
@@ -229,7 +232,7 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
     tf = import_tensorflow()
     model = load_model(path, file)
     shape = input_shape(model, path)
-    height, width = shape[1:3]
+    height, width, channels = shape[1:]
     if height is None or width is None:
         if input_size is None:
             raise BadInput(f"{path}: leaves its input size open; give --input-size HEIGHTxWIDTH")
@@ -237,7 +240,8 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
     classes, *others = _shapes(model.compute_output_shape((1, height, width, shape[3])))
     if any(other != classes for other in others):
         raise BadInput(f"{path}: heads of {classes} and {others[0]}; expected the same classes")
-    if len(classes) < 2 or classes[-1] is None or classes[-1] < 2 or set(classes[1:-1]) - {1}:
+    count = classes[-1] if len(classes) > 1 else None
+    if count is None or count < 2 or set(classes[1:-1]) - {1}:
         raise BadInput(f"{path}: output shape {(None, *classes[1:])}, expected (n, classes)")
     if "float16" in (kinds := _compute_types(model)) or "bfloat16" in kinds:
         raise BadInput(
@@ -248,7 +252,7 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
     @tf.function(input_signature=[tf.TensorSpec((None, height, width, shape[3]), tf.float32)])  # type: ignore[untyped-decorator]
     def network(image: Any) -> Any:
         heads = heads_of(model(image, training=False))
-        return [tf.reshape(tf.cast(head, tf.float32), (-1, classes[-1])) for head in heads]
+        return [tf.reshape(tf.cast(head, tf.float32), (-1, count)) for head in heads]
 
     def predict(faces: Floats) -> Any:
         try:
@@ -264,9 +268,10 @@ def load(path: Path, file: KerasFile, input_size: tuple[int, int] | None = None)
         output_names=output_names,
         height=int(height),
         width=int(width),
-        channels=int(shape[3]),
-        classes=int(classes[-1] or 0),
+        channels=int(channels or 0),
+        classes=count,
         parameters=int(model.count_params()),
+        activation=last_activation(heads_of(model.outputs)[0]),
     )
 
 

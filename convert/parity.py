@@ -21,6 +21,7 @@ from fer_edge.engine.preprocess import network_input
 from fer_edge.engine.tolerances import Tolerance
 from fer_edge.engine.types import Detections, Floats, Image
 
+from .images import face_pixels
 from .originals import OpenOriginal, OriginalDetector
 
 # Probabilities that differ by less between faces say nothing about a conversion.
@@ -195,13 +196,9 @@ def compare_expressions(
         backend: the converted file, open.
         faces: BGR uint8 pictures of the network's size.
     """
-    import cv2
-
     facts = backend.facts.input
     assert backend.facts.expression is not None
-    code = cv2.COLOR_BGR2GRAY if facts.colour == "gray" else cv2.COLOR_BGR2RGB
-    pixels = np.stack([cv2.cvtColor(face, code) for face in faces]).astype(np.float32)
-    expected = original(pixels.reshape(*pixels.shape[:3], -1))
+    expected = original(face_pixels(faces, facts.colour))
     found = backend.infer(
         {facts.name: np.concatenate([network_input(face, facts) for face in faces])}
     )[backend.facts.expression.probabilities_output]

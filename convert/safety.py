@@ -55,6 +55,15 @@ LAYERS = frozenset(
     Subtract ThresholdedReLU UnitNormalization UpSampling2D ZeroPadding2D
     """.split()
 )
+MODELS = frozenset({"Functional", "Model", "Sequential"})
+# Layers that move pixels and leave their values as they are.
+SHIFTING = frozenset(
+    """
+    CenterCrop Cropping2D Dropout GaussianDropout GaussianNoise Identity InputLayer Permute
+    RandomBrightness RandomContrast RandomFlip RandomRotation RandomTranslation RandomZoom Reshape
+    Resizing ZeroPadding2D
+    """.split()
+)
 # What stands in a layer's configuration and is no layer.
 HELPERS = frozenset(
     """
@@ -127,14 +136,21 @@ def check_keras_config(config: Any, path: Path) -> None:
     _check({key: item for key, item in config.items() if key != "compile_config"}, path, "model")
 
 
-def classes_in(value: Any) -> set[str]:
-    """Every class name in a Keras configuration."""
-    if isinstance(value, list | tuple):
-        return {name for item in value for name in classes_in(item)}
-    if not isinstance(value, dict):
-        return set()
-    own = {value["class_name"]} if isinstance(value.get("class_name"), str) else set()
-    return own | {name for item in value.values() for name in classes_in(item)}
+def first_layer(config: Any) -> str | None:
+    """Class of the first layer that changes values, in nested models too; None without any.
+
+    Layers stand in the order in which they run.
+    """
+    layers = config.get("config") if isinstance(config, dict) else None
+    # Sequential models of Keras 2.0 are a list and nothing else.
+    layers = layers.get("layers") if isinstance(layers, dict) else layers
+    for layer in layers if isinstance(layers, list) else ():
+        name = layer.get("class_name") if isinstance(layer, dict) else None
+        if name in MODELS:
+            name = first_layer(layer)
+        if name is not None and name not in SHIFTING:
+            return str(name)
+    return None
 
 
 def _check(value: Any, path: Path, where: str) -> None:

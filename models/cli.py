@@ -134,6 +134,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--labels", metavar="NAMES", help="of a Keras model's classes: a,b,c or a file"
     )
     parser.add_argument(
+        "--order",
+        choices=("fer2013", "alphabetical"),
+        help="of the seven expressions of a model that does not name them (default: fer2013)",
+    )
+    parser.add_argument(
         "--input-range",
         metavar="LOW,HIGH",
         help="what pixels 0 and 255 become for a Keras model that does not scale them itself "

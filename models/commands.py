@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fer_edge.convert.facts import read_labels
+from fer_edge.convert.orders import ORDERS
 from fer_edge.engine.errors import BadInput
+from fer_edge.engine.model import FER2013_LABELS
 
 from .config import TrainingConfig, read_config
 from .data import DataSet, Division, divide, folds
@@ -101,6 +104,9 @@ def evaluate_model(args: argparse.Namespace) -> None:
         for number, (path, predictor) in enumerate(zip(args.models, predictors, strict=True), 1):
             folder = args.output / f"{number}-{path.name}" if several else args.output
             data, split, cropping = shown.to(predictor.crop_scale)
+            if predictor.labels is None:
+                predictor.labels, assumed = _assumed_labels(predictor, data.classes)
+                say(f"note: {assumed}")
             results.append(evaluate(predictor, path, data, split, folder, True, cropping))
             say(f"{path} on {results[-1].subject.data}; {predictor.runs_on}")
     if not several:
@@ -114,7 +120,9 @@ def evaluate_model(args: argparse.Namespace) -> None:
 
 
 def _predictor(args: argparse.Namespace, path: Path) -> Predictor:
-    labels = read_labels(args.labels) if args.labels else None
+    if args.labels and args.order:
+        raise BadInput("--labels says what --order says; give one of them")
+    labels = read_labels(args.labels) if args.labels else ORDERS.get(args.order)
     predictor = open_predictor(path, args.backend, _range(args.input_range), args.head)
     if labels is not None:
         if len(labels) != predictor.classes:
@@ -122,6 +130,16 @@ def _predictor(args: argparse.Namespace, path: Path) -> Predictor:
             raise BadInput(f"{len(labels)} labels for {predictor.classes} classes")
         predictor.labels = labels
     return predictor
+
+
+def _assumed_labels(predictor: Predictor, classes: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """(names of the columns of a model that has none, a note that says so)."""
+    seven = {name.casefold() for name in classes} <= set(FER2013_LABELS)
+    known = seven and predictor.classes == len(FER2013_LABELS)
+    labels = FER2013_LABELS if known else tuple(classes)
+    hint = "--order alphabetical or --labels change it" if known else "--labels changes it"
+    named = f"{predictor.name} does not name its classes"
+    return labels, f"{named}; taken as {', '.join(labels)} ({hint})"
 
 
 def _cross_validate(args: argparse.Namespace, config: TrainingConfig, data: DataSet) -> None:

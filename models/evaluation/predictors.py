@@ -86,7 +86,13 @@ class KerasPredictor(Predictor):
     """A Keras file, checked before it is loaded."""
 
     def __init__(self, path: Path, input_range: tuple[float, float] | None, head: str) -> None:
-        from fer_edge.convert.keras_model import input_shape, load_model, read_keras_file
+        from fer_edge.convert.endings import last_activation
+        from fer_edge.convert.keras_model import (
+            heads_of,
+            input_shape,
+            load_model,
+            read_keras_file,
+        )
 
         from ..keras_backend import import_keras
 
@@ -99,12 +105,14 @@ class KerasPredictor(Predictor):
         self._height, self._width, self._channels = height, width, channels
         low, high = input_range or ((0.0, 255.0) if file.scales_pixels else (-1.0, 1.0))
         self._offset, self._scale = low, (high - low) / 255
-        self.name, self.labels = path.name, None
+        self.name, self.labels = path.name, file.labels
         self.names_labels = head == "label"
         if self.names_labels and len(self._model.outputs) == 1:
             raise BadInput(f"{path}: has no head 'label'; leave --head out")
         self._head = HEADS.index(head)
-        self.classes = int(self._model.outputs[self._head].shape[-1])
+        output = heads_of(self._model.outputs)[self._head]
+        self.classes = int(output.shape[-1])
+        self._activation = last_activation(output)
         where = "tf_keras" if file.legacy else f"Keras on {keras.backend.backend()}"
         self.runs_on = f"{where}, float32"
 
@@ -114,6 +122,7 @@ class KerasPredictor(Predictor):
         return np.concatenate([np.empty((0, self.classes), np.float32), *rows])
 
     def _rows(self, images: Images) -> Floats:
+        from fer_edge.convert.endings import as_probabilities, ending_of
         from fer_edge.convert.keras_model import heads_of
 
         faces = np.stack([_resized(image, self._width, self._height) for image in images])
@@ -121,7 +130,11 @@ class KerasPredictor(Predictor):
         scaled = (pixels * self._scale + self._offset).astype(np.float32)
         answers = self._model.predict_on_batch(scaled)
         rows = np.asarray(_to_numpy(heads_of(answers)[self._head]), np.float32)
-        return as_probabilities(rows.reshape(len(images), self.classes))
+        rows = rows.reshape(len(images), self.classes)
+        try:
+            return as_probabilities(rows, ending_of(rows, self._activation))
+        except BadInput as error:
+            raise BadInput(f"{self.name}: {error}") from error
 
 
 class EnginePredictor(Predictor):
@@ -163,14 +176,6 @@ class EnginePredictor(Predictor):
         self._backend.close()
 
 
-def as_probabilities(rows: Floats) -> Floats:
-    """Rows that are logits through a softmax; others as they are."""
-    if len(rows) and ((rows < 0).any() or np.abs(rows.sum(axis=1) - 1).max() > 1e-3):
-        powers = np.exp(rows - rows.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
-    return rows
-
-
 def align(rows: Floats, labels: Sequence[str] | None, classes: Sequence[str]) -> Floats:
     """Columns of a model in the order of a data set's classes.
 
@@ -179,7 +184,8 @@ def align(rows: Floats, labels: Sequence[str] | None, classes: Sequence[str]) ->
 
     Args:
         rows: float32 `(n, len(labels))`.
-        labels: of the columns; None takes them as being in the order of `classes`.
+        labels: of the columns, compared without case; None takes them as being in the order of
+            `classes`.
         classes: of the data set.
 
     Raises:
@@ -192,11 +198,12 @@ def align(rows: Floats, labels: Sequence[str] | None, classes: Sequence[str]) ->
                 f"{', '.join(classes)}"
             )
         return rows
-    if missing := [name for name in classes if name not in labels]:
+    known = [label.casefold() for label in labels]
+    if missing := [name for name in classes if name.casefold() not in known]:
         raise BadInput(
             f"the model knows {', '.join(labels)}, and not {', '.join(missing)} of the data set"
         )
-    chosen = rows[:, [list(labels).index(name) for name in classes]]
+    chosen = rows[:, [known.index(name.casefold()) for name in classes]]
     if len(classes) == rows.shape[1]:
         return chosen
     return chosen / np.maximum(chosen.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)

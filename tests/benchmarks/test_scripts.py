@@ -76,7 +76,8 @@ def test_the_cost_of_precision_is_printed_for_each(tmp_path: Path) -> None:
             output, report = (
                 kept / f"{source.stem}-{precision}{end}" for end in (".onnx", ".json")
             )
-            made = ["-o", output, "--json", report, "--precision", precision, "--quiet"]
+            named = ["--order=fer2013"] if source.suffix == ".keras" else []
+            made = [*named, "-o", output, "--json", report, "--precision", precision, "--quiet"]
             assert convert(list(map(str, [source, *made]))) == 0
     words = [REPOSITORY / "benchmarks" / "conversion_accuracy.py", *names]
     last = ["--precisions", "fp32,fp16", "--keep", kept]

@@ -69,6 +69,26 @@ def text(path: Path) -> str:
             "is a file that was converted already, for which --score",
         ),
         (lambda d: [keras_model(d / "m.keras"), "--crop-scale", "9"], "crop scale 9"),
+        (lambda d: [keras_model(d / "m.keras")], "--order alphabetical (angry"),
+        (
+            lambda d: [keras_model(d / "m.keras"), "--order=fer2013", "--labels=a,b,c,d,e,f,g"],
+            "--labels says what --order says",
+        ),
+        (lambda d: [keras_model(d / "m.keras"), "--mean", "grey"], "--mean grey: give a number"),
+        (lambda d: [keras_model(d / "m.keras"), "--mean", "1,2"], "three parted by commas"),
+        (lambda d: [keras_model(d / "m.keras"), "--scale", "0"], "--scale 0"),
+        (
+            lambda d: [keras_model(d / "m.keras"), "--mean=9", "--input-range=0,1"],
+            "--input-range says what --mean",
+        ),
+        (
+            lambda d: [keras_model(d / "m.keras"), "--order=fer2013", "--colour=bgr"],
+            "gray pictures, for which --colour changes nothing",
+        ),
+        (
+            lambda d: [keras_model(d / "m.keras"), "--order=fer2013", "--mean=1,2,3"],
+            "gray pictures: give --mean and --scale one number",
+        ),
         (lambda d: [keras_model(d / "m.keras"), "--images", str(d / "none")], "no images"),
     ],
 )
@@ -103,7 +123,7 @@ def test_help_names_every_default() -> None:
 
 def test_standard_error_stays_clean_of_libraries(tmp_path: Path) -> None:
     path = keras_model(tmp_path / "m.keras")
-    command = [sys.executable, "-m", "fer_edge.convert.cli", path, "--quiet"]
+    command = [sys.executable, "-m", "fer_edge.convert.cli", path, "--order", "fer2013", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 

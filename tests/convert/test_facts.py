@@ -26,12 +26,26 @@ def test_label_maps_with_gaps_or_nothing_in_them_are_refused(content: str, tmp_p
         read_labels(str(tmp_path / "map.pbtxt"))
 
 
-def test_the_face_class_is_found_by_name_or_taken_to_be_the_first() -> None:
+def test_the_face_class_is_found_by_name_and_asked_for_where_there_are_several() -> None:
     assert detector_labels(["hand", "Human face"], 2) == (("hand", "Human face"), 1)
-    assert detector_labels(None, 3) == (("face", "class_2", "class_3"), 0)
+    assert detector_labels(None, 1) == (("face",), 0)
+    assert detector_labels(["target"], 1) == (("target",), 0)
+    with pytest.raises(BadInput, match=r"20 classes.*--labels label_map\.pbtxt"):
+        detector_labels(None, 20)
+    with pytest.raises(BadInput, match="named a face: aeroplane, bicycle"):
+        detector_labels(["aeroplane", "bicycle"], 2)
 
 
-def test_seven_classes_are_those_of_fer2013_and_others_need_names() -> None:
-    assert expression_labels(None, 7) == FER2013_LABELS
+def test_seven_classes_without_names_need_an_order_and_others_need_names() -> None:
+    names = ("a", "b", "c", "d", "e", "f", "g")
+    assert expression_labels(None, None, "fer2013", 7) == (FER2013_LABELS, "--order fer2013")
+    alphabetical, _ = expression_labels(None, None, "alphabetical", 7)
+    assert alphabetical == ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    assert expression_labels(names, FER2013_LABELS, None, 7) == (names, "--labels")
+    assert expression_labels(None, names, None, 7) == (names, "the file")
+    with pytest.raises(BadInput, match=r"--order fer2013 .*--order alphabetical .*--labels"):
+        expression_labels(None, None, None, 7)
     with pytest.raises(BadInput, match="--labels"):
-        expression_labels(None, 6)
+        expression_labels(None, None, "fer2013", 6)
+    with pytest.raises(BadInput, match=r"names its classes \(a, b, .*leave --order out"):
+        expression_labels(None, names, "fer2013", 7)

@@ -23,6 +23,7 @@ from fer_edge.convert.tensorflow import import_tensorflow
 from fer_edge.engine.backends import open_backend
 from fer_edge.engine.errors import BadInput, UnsafeModel
 from fer_edge.engine.model import FER2013_LABELS, read_facts
+from fer_edge.engine.preprocess import network_input
 
 from .keras_models import published, randomise, small
 
@@ -35,7 +36,8 @@ DATA = Path(__file__).with_name("data")
 
 def convert(source: Path, *options: str) -> tuple[Path, dict[str, Any]]:
     output, report = source.with_suffix(".onnx"), source.with_suffix(".json")
-    arguments = [str(source), "-o", str(output), "--json", str(report), "--quiet", *options]
+    named = [] if {"--labels", "--order"} & {*options} else ["--order", "fer2013"]
+    arguments = [str(source), "-o", str(output), "--json", str(report), "--quiet", *named, *options]
     assert main(arguments) == 0
     return output, json.loads(report.read_text())
 
@@ -100,7 +102,7 @@ def test_the_published_network_loses_all_its_transposes_and_converts_in_half(
 ) -> None:
     """Random weights leave many faces nearly tied, which fer-convert may refuse as a whole."""
     published(tf_keras).save(tmp_path / "published.h5")
-    options = Options(precision="fp16")
+    options = Options(precision="fp16", order="fer2013")
     half = convert_expression(tmp_path / "published.h5", options, make_step(quiet=True))
     before, after = half.operators
     assert before["Transpose"] > 50
@@ -132,7 +134,7 @@ def test_scaling_inside_the_model_travels_as_facts(tmp_path: Path) -> None:
     facts = read_facts(output).input
     assert facts.mean == pytest.approx((127.5,), rel=1e-5)
     assert facts.scale == pytest.approx((1 / 127.5,), rel=1e-5)
-    assert not report["notes"]
+    assert [note for note in report["notes"] if "--order" not in note] == []
     assert not {"Mul", "Add"} & report["operators_after"].keys() - {"Add"}
 
 
@@ -152,7 +154,43 @@ def test_the_input_range_is_told_or_guessed_aloud(
     facts = read_facts(output).input
     assert facts.mean == pytest.approx((mean,), abs=1e-4)
     assert facts.scale == pytest.approx((scale,), rel=1e-5)
-    assert bool(report["notes"]) == (not options)
+    assert any("how it wants its pixels" in note for note in report["notes"]) == (not options)
+
+
+def test_blue_first_and_a_mean_are_said_and_held_against_the_original(tmp_path: Path) -> None:
+    """As networks made for VGGFace want their pictures."""
+    model = small(keras, (24, 20, 3))
+    model.save(tmp_path / "m.keras")
+    mean = (93.5, 104.75, 129.25)
+    words = ["--colour=bgr", f"--mean={','.join(map(str, mean))}", "--scale=0.0125"]
+    output, report = convert(tmp_path / "m.keras", *words)
+    facts = read_facts(output).input
+    assert (facts.colour, facts.mean) == ("bgr", pytest.approx(mean))
+    assert facts.scale == pytest.approx((0.0125,) * 3)
+    assert report["parity"]["max_error"] < 1e-4
+    face = np.random.default_rng(2).integers(0, 256, (24, 20, 3), np.uint8)
+    expected = model.predict((face[None] - np.array(mean)) * 0.0125, verbose=0)
+    with open_backend(output, "onnxruntime") as backend:
+        found = backend.infer({"image": network_input(face, facts)})["probabilities"]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("ahead", ["ZeroPadding2D", "Conv2D", "Sequential"])
+def test_a_rescaling_counts_as_the_first_layer_that_changes_values(
+    ahead: str, tmp_path: Path
+) -> None:
+    layers = keras.layers
+    x = image = layers.Input((16, 16, 1))
+    if ahead == "Conv2D":
+        x = layers.Conv2D(1, 3)(x)
+    elif ahead == "ZeroPadding2D":
+        x = layers.ZeroPadding2D(1)(x)
+    scaling = layers.Rescaling(1 / 255)
+    if ahead == "Sequential":
+        scaling = keras.Sequential([layers.RandomFlip(), scaling])
+    x = layers.GlobalAveragePooling2D()(scaling(x))
+    keras.Model(image, layers.Dense(7)(x)).save(tmp_path / "m.keras")
+    assert read_keras_file(tmp_path / "m.keras").scales_pixels == (ahead != "Conv2D")
 
 
 def test_logits_get_a_softmax(tmp_path: Path) -> None:

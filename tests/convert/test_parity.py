@@ -44,7 +44,7 @@ def edit(path: Path, wanted: Callable[[str, np.ndarray], bool], change: Change) 
 def expression(tmp_path_factory: pytest.TempPathFactory) -> tuple[Conversion, Path]:
     folder = tmp_path_factory.mktemp("expression")
     source = save_tiny(keras, folder / "m.keras")
-    conversion = convert_expression(source, Options(), make_step(quiet=True))
+    conversion = convert_expression(source, Options(order="fer2013"), make_step(quiet=True))
     write(conversion, folder / "m.onnx")
     return conversion, folder / "m.onnx"
 
@@ -93,7 +93,9 @@ def test_half_precision_has_a_tolerance_of_its_own_and_is_not_let_off(
 ) -> None:
     conversion, _ = expression
     source = save_tiny(keras, tmp_path / "m.keras")
-    half = convert_expression(source, Options(precision="fp16"), make_step(quiet=True))
+    half = convert_expression(
+        source, Options(precision="fp16", order="fer2013"), make_step(quiet=True)
+    )
     write(half, tmp_path / "half.onnx")
     assert check_parity(half, tmp_path / "half.onnx", None)
     with pytest.raises(ParityError):
@@ -136,7 +138,7 @@ def test_an_untrained_network_is_said_to_prove_little(tmp_path: Path) -> None:
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
     dense = keras.layers.Dense(7, activation="softmax", kernel_initializer="zeros")
     keras.Model(image, dense(x)).save(tmp_path / "m.keras")
-    options = Options()
+    options = Options(order="fer2013")
     conversion = convert_expression(tmp_path / "m.keras", options, make_step(quiet=True))
     write(conversion, tmp_path / "m.onnx")
     parity = check_parity(conversion, tmp_path / "m.onnx", None)

@@ -122,8 +122,8 @@ def test_the_command_line_makes_int8_of_both_kinds(tmp_path: Path) -> None:
     from fer_edge.engine.cli import main as fer_run
 
     assert fer_run(["--max-frames", "30", "--save", str(video), "--quiet"]) == 0
-    for name in ("graph.pb", "e.keras"):
-        words = [f"{tmp_path}/{name}", "--precision", "int8", "--calibrate", str(video)]
+    for name, named in (("graph.pb", []), ("e.keras", ["--order=fer2013"])):
+        words = [f"{tmp_path}/{name}", *named, "--precision", "int8", "--calibrate", str(video)]
         code = main([*words, "--quiet"])
         # Random weights hold no promise of accuracy: a refusal names it, a file keeps it.
         out = (tmp_path / name).with_suffix(".onnx")
@@ -164,6 +164,6 @@ def test_pictures_and_int8_go_together(
     import keras
 
     small(keras).save(tmp_path / "e.keras")
-    assert main([f"{tmp_path}/e.keras", *words, "--quiet"]) == 2
+    assert main([f"{tmp_path}/e.keras", "--order=fer2013", *words, "--quiet"]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "e.onnx").exists()

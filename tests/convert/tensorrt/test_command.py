@@ -60,8 +60,8 @@ def test_shipped_models_become_engines_for_several_gpus(tmp_path: Path, name: st
 def test_the_original_files_become_engines_in_one_step(tmp_path: Path, precision: str) -> None:
     write_ssd(tmp_path / "graph.pb", Recipe())
     small(import_keras()).save(tmp_path / "e.keras")
-    for source in ("graph.pb", "e.keras"):
-        words = [tmp_path / source, "--target", "tensorrt-rtx", "--sm", "86"]
+    for source, named in (("graph.pb", []), ("e.keras", ["--order=fer2013"])):
+        words = [tmp_path / source, *named, "--target", "tensorrt-rtx", "--sm", "86"]
         assert build([*words, "--precision", precision]) == 0
         engine = read_engine((tmp_path / source).with_suffix(".engine"))
         assert engine.engine.precision == precision
@@ -74,7 +74,8 @@ def test_a_head_for_the_label_is_left_out_of_engines(tmp_path: Path) -> None:
 
     options = {"widths": [4, 8], "convolutions": [1, 1], "label_head": True}
     build_network("plain", 7, options).save(tmp_path / "e.keras")
-    assert build([tmp_path / "e.keras", "--target", "tensorrt-rtx", "--sm", "86"]) == 0
+    words = [tmp_path / "e.keras", "--order=fer2013", "--target", "tensorrt-rtx", "--sm", "86"]
+    assert build(words) == 0
     engine = read_engine(tmp_path / "e.engine")
     facts = read_facts(tmp_path / "e.onnx")
     assert facts.expression is not None

@@ -30,7 +30,7 @@ def test_a_converted_model_answers_as_its_source(
     source, onnx = tmp_path / "m.keras", tmp_path / "m.onnx"
     small(keras, (24, 20, channels)).save(source)
     words = [] if range_ is None else [f"--input-range={range_[0]},{range_[1]}"]
-    assert convert([str(source), "-o", str(onnx), "--quiet", *words]) == 0
+    assert convert([str(source), "-o", str(onnx), "--order=fer2013", "--quiet", *words]) == 0
     with open_predictor(source, input_range=range_) as before:
         expected = before(IMAGES)
     with open_predictor(onnx, "onnxruntime") as after:
@@ -55,6 +55,7 @@ def test_what_is_no_expression_model_is_refused(tmp_path: Path) -> None:
 def test_columns_are_matched_by_name() -> None:
     rows = np.array([[0.1, 0.2, 0.7]], np.float32)
     np.testing.assert_allclose(align(rows, ("a", "b", "c"), ("c", "a")), [[0.875, 0.125]])
+    np.testing.assert_allclose(align(rows, ("A", "b", "C"), ("c", "a", "B")), [[0.7, 0.1, 0.2]])
     np.testing.assert_allclose(align(rows, None, ("x", "y", "z")), rows)
     with pytest.raises(BadInput, match="knows a, b, c, and not d of the data set"):
         align(rows, ("a", "b", "c"), ("a", "d"))
@@ -82,7 +83,7 @@ def test_either_head_answers_and_a_missing_one_is_named(tmp_path: Path) -> None:
     build_network("plain", 7, {**options, "label_head": False}).save(tmp_path / "one.keras")
     for name in ("one", "two"):
         source, target = str(tmp_path / f"{name}.keras"), str(tmp_path / f"{name}.onnx")
-        assert convert([source, "-o", target, "--quiet"]) == 0
+        assert convert([source, "-o", target, "--order=fer2013", "--quiet"]) == 0
     answers = {}
     for suffix in ("keras", "onnx"):
         for head in ("votes", "label"):
