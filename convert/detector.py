@@ -17,6 +17,12 @@ from .ssd_body import INPUT, onnx_body
 from .ssd_head import append_head
 from .ssd_original import SSDOriginal
 
+# Classes of published graphs that come without a label map, by the SHA-256 of the file.
+KNOWN = {
+    # The face graph of 2017: its second class is never found.
+    "3761278cb03c81cb62642c455280f514e9f3c8c6d583ed04f800f10956f7086d": ("face", "class_2"),
+}
+
 
 def convert_detector(path: Path, options: Options, step: Step) -> Conversion:
     """Convert a frozen SSD graph of the Object Detection API.
@@ -30,7 +36,11 @@ def convert_detector(path: Path, options: Options, step: Step) -> Conversion:
         graph_def = read_graph(path)
     with step("finding body, anchors and box coding"):
         ssd = understand(graph_def, path)
-    labels, face_class = detector_labels(options.labels, ssd.classes)
+    sha256 = sha256_of(path)
+    try:
+        labels, face_class = detector_labels(options.labels or KNOWN.get(sha256), ssd.classes)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
     with step("writing the body as ONNX"):
         try:
             model = ir.from_proto(onnx_body(ssd))
@@ -52,7 +62,7 @@ def convert_detector(path: Path, options: Options, step: Step) -> Conversion:
         labels=labels,
         precision=options.precision,
         source_name=path.name,
-        source_sha256=sha256_of(path),
+        source_sha256=sha256,
         converter=converter_version(),
         detector=DetectorFacts(
             boxes_output=BOXES,
@@ -71,6 +81,9 @@ def convert_detector(path: Path, options: Options, step: Step) -> Conversion:
         original=SSDOriginal(ssd),
         description={**_description(ssd, facts), "parameters": f"{parameters(model):,}"},
         operators=(dict(before), dict(operators(model))),
+        notes=[f"of {len(labels)} classes, {labels[face_class]!r} is taken for the face"]
+        if len(labels) > 1
+        else [],
     )
 
 

@@ -65,7 +65,9 @@ def test_every_form_of_export_is_understood_and_converted(name: str, tmp_path: P
     assert ssd.score_threshold == pytest.approx(recipe.score_threshold)
     assert ssd.max_detections == recipe.max_detections
 
-    report = convert(tmp_path / "graph.pb", tmp_path / "d.onnx")
+    names = ("face", "hand", "foot")[: recipe.classes]
+    words = ["--labels", ",".join(names)] if recipe.classes > 1 else []
+    report = convert(tmp_path / "graph.pb", tmp_path / "d.onnx", *words)
     parity = report["parity"]
     assert isinstance(parity, dict)
     assert parity["detections"] > 10, "the comparison must not be empty"
@@ -101,18 +103,26 @@ def test_half_precision_reaches_the_weights_and_stays_close(tmp_path: Path) -> N
     assert read_facts(tmp_path / "half.onnx").precision == "fp16"
 
 
-def test_labels_decide_which_class_is_the_face(tmp_path: Path) -> None:
+def test_labels_decide_which_class_is_the_face(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_ssd(tmp_path / "graph.pb", Recipe(classes=2))
     (tmp_path / "map.pbtxt").write_text(
         "item {\n  id: 2\n  name: 'face'\n}\nitem {\n  id: 1\n  name: 'hand'\n}\n"
     )
-    convert(tmp_path / "graph.pb", tmp_path / "d.onnx", "--labels", str(tmp_path / "map.pbtxt"))
+    words = ["--labels", str(tmp_path / "map.pbtxt")]
+    report = convert(tmp_path / "graph.pb", tmp_path / "d.onnx", *words)
+    assert report["notes"] == ["of 2 classes, 'face' is taken for the face"]
     facts = read_facts(tmp_path / "d.onnx")
     assert facts.labels == ("hand", "face")
     assert facts.detector is not None
     assert facts.detector.face_class == 1
-    convert(tmp_path / "graph.pb", tmp_path / "d.onnx")
-    assert read_facts(tmp_path / "d.onnx").labels == ("face", "class_2")
+    arguments = [str(tmp_path / "graph.pb"), "-o", str(tmp_path / "x.onnx"), "--quiet"]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "graph.pb: 2 classes, and nothing says which of them is a face" in said
+    assert main([*arguments, "--labels", "aeroplane,bicycle"]) == 2
+    assert "named a face: aeroplane, bicycle" in capsys.readouterr().err
 
 
 def test_top_k_limits_the_survivors_and_one_too_small_is_noticed(
