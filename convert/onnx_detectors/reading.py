@@ -37,7 +37,8 @@ def read_onnx(path: Path) -> Any:
     check_onnx(proto, path)
     try:
         onnx.checker.check_model(proto)
-    except onnx.checker.ValidationError as error:
+    # The checker's own message may hold a name of the file's that is no text.
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BadInput(f"{path}: not a valid ONNX model ({reason})") from error
     return proto
