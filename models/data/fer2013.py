@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import csv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,23 +50,42 @@ def read_npz(path: Path) -> DataSet:
         raise BadInput(
             f"{path}: not a FER2013 archive ({error}); expected pixels, emotion and usage"
         ) from error
+    labels = _numbers(path, "emotion", emotion, [*range(len(FER2013_LABELS)), NO_LABEL])
+    splits = _numbers(path, "usage", usage, range(len(USAGES)))
     if pixels.shape != (len(emotion), SIDE, SIDE) or pixels.dtype != np.uint8:
         raise BadInput(
             f"{path}: pixels are {pixels.dtype} {pixels.shape}, "
             f"expected uint8 ({len(emotion)}, {SIDE}, {SIDE})"
         )
-    if emotion.shape != usage.shape or emotion.ndim != 1:
+    if emotion.shape != usage.shape:
         raise BadInput(f"{path}: emotion {emotion.shape} and usage {usage.shape} do not match")
-    known = (emotion < len(FER2013_LABELS)) | (emotion == NO_LABEL)
-    if not known.all() or (usage >= len(USAGES)).any():
-        raise BadInput(f"{path}: emotion must be 0-6, or 255 for not known, and usage 0-2")
     if votes is not None and (votes.shape != (len(emotion), len(TAGS)) or votes.dtype != np.uint8):
         raise BadInput(
             f"{path}: votes are {votes.dtype} {votes.shape}, "
             f"expected uint8 ({len(emotion)}, {len(TAGS)})"
         )
-    labels = np.where(emotion == NO_LABEL, UNKNOWN, emotion.astype(np.int64))
-    return _data_set(path, pixels, labels, usage, votes)
+    labels[labels == NO_LABEL] = UNKNOWN
+    return _data_set(path, pixels, labels, splits.astype(np.uint8), votes)
+
+
+def _numbers(
+    path: Path, name: str, values: npt.NDArray[Any], allowed: Collection[int]
+) -> npt.NDArray[np.int64]:
+    """An array of an archive as whole numbers `(n,)`.
+
+    Raises:
+        BadInput: it has other values than those allowed.
+    """
+    if values.ndim != 1 or values.dtype.kind not in "uif":
+        raise BadInput(f"{path}: {name} is {values.dtype} {values.shape}, expected numbers (n,)")
+    wrong = ~np.isin(values, list(allowed))
+    if wrong.any():
+        seen = values[wrong.argmax()]
+        raise BadInput(
+            f"{path}: {name} has {seen:g} at {wrong.argmax()}; emotion must be 0-6, or 255 for "
+            "not known, and usage 0-2"
+        )
+    return values.astype(np.int64)
 
 
 def read_csv(path: Path) -> DataSet:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fer_edge.engine import git_lfs
 from fer_edge.engine.errors import BadInput, InputNotFound
-from fer_edge.engine.misnamed import foreign
 
 from .faces import DataSet
 from .fer2013 import read_csv, read_npz
@@ -30,8 +30,8 @@ def load_dataset(path: Path, crop: Crop | None = None) -> DataSet:
             f"{path}: no such data set; expected fer2013.csv, an .npz of FER2013, "
             "or a folder with a folder of images for each class"
         )
-    if (other := foreign(path)) is not None:
-        raise BadInput(f"{path}: {other}")
+    if (pointer := git_lfs.hint_for(path)) is not None:
+        raise BadInput(f"{path}: not a FER2013 archive, but {pointer}")
     if path.suffix.lower() == ".npz":
         return read_npz(path)
     if path.suffix.lower() == ".csv":

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fer_edge.engine.errors import BadInput, InputNotFound
 from fer_edge.models.data import load_dataset, seen_in
-from fer_edge.models.data.fer2013 import USAGES
+from fer_edge.models.data.fer2013 import USAGES, read_npz
 
 from ..tiny_faces import shades, write_npz
 
@@ -148,3 +148,31 @@ def test_the_shared_set_is_what_is_known_of_it(shared: Path) -> None:
     clear = (public.majorities >= 0) & public.labelled
     assert clear.mean() > 0.8
     assert (public.majorities == public.labels)[clear].mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("emotion", np.full(6, -1), "emotion has -1 at 0; emotion must be 0-6"),
+        ("emotion", np.array([0, 1, 2, 3, 0.5, 6]), "emotion has 0.5 at 4"),
+        ("emotion", np.full(6, np.nan), "emotion has nan at 0"),
+        ("emotion", np.array(["happy"] * 6), r"emotion is <U5 \(6,\), expected numbers"),
+        ("emotion", np.zeros(6, complex), "emotion is complex128"),
+        ("emotion", np.array(3), r"emotion is int64 \(\), expected numbers"),
+        ("usage", np.full(6, -1), "usage has -1 at 0"),
+        ("usage", np.array(["Training"] * 6), "usage is <U8"),
+    ],
+)
+def test_values_that_are_no_labels_are_one_line(
+    name: str, values: np.ndarray, words: str, tmp_path: Path
+) -> None:
+    arrays = {"emotion": np.zeros(6), "usage": np.zeros(6), name: values}
+    np.savez(tmp_path / "faces.npz", pixels=np.zeros((6, 48, 48), np.uint8), **arrays)
+    with pytest.raises(BadInput, match=words):
+        read_npz(tmp_path / "faces.npz")
+
+
+def test_whole_numbers_may_have_a_point(tmp_path: Path) -> None:
+    arrays = {"emotion": np.array([0.0, 6.0, 255.0]), "usage": np.zeros(3)}
+    np.savez(tmp_path / "faces.npz", pixels=np.zeros((3, 48, 48), np.uint8), **arrays)
+    assert read_npz(tmp_path / "faces.npz").splits["Training"].labels.tolist() == [0, 6, -1]
