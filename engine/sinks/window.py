@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ from .base import PictureSink
 
 TITLE = "fer-edge"
 INSTALL = "no window toolkit: pip install 'fer-edge[gui]'"
+# Drivers of SDL: of a screen without a window system, and of none at all.
+CONSOLE = "kmsdrm"
+NOWHERE = frozenset({"offscreen", "dummy", "evdev"})
 NO_SCREEN = "no screen to open a window on; leave --show out or set DISPLAY"
 
 
@@ -42,6 +46,10 @@ class PygameWindow(PictureSink):
 
     def __init__(self, on_quit: Callable[[], None]) -> None:
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+        asked = "SDL_VIDEODRIVER" in os.environ
+        if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+            # A console may have a screen by itself; looking for others writes to standard error.
+            os.environ.setdefault("SDL_VIDEODRIVER", CONSOLE)
         import pygame
 
         self._pygame: Any = pygame
@@ -51,6 +59,10 @@ class PygameWindow(PictureSink):
             pygame.display.set_caption(TITLE)
         except pygame.error as error:
             raise BackendUnavailable(f"{NO_SCREEN} ({error})") from error
+        # Where it finds no screen, SDL draws to nowhere and says nothing.
+        if not asked and (driver := pygame.display.get_driver()) in NOWHERE:
+            pygame.display.quit()
+            raise BackendUnavailable(f"{NO_SCREEN} (SDL has {driver} alone)")
         self._surface: Any = None
 
     def show(self, image: Image, time_s: float) -> None:

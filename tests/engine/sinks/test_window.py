@@ -34,6 +34,23 @@ def test_without_a_toolkit_the_install_command_is_named(monkeypatch: pytest.Monk
         open_window(lambda: None)
 
 
+@pytest.mark.parametrize("display", [None, ":97"])
+def test_drawing_to_nowhere_is_no_window(
+    display: str | None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("pygame", reason="needs fer-edge[gui]")
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        # So that it is unset again afterwards, too.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    if display is not None:
+        monkeypatch.setenv("DISPLAY", display)
+    with pytest.raises(BackendUnavailable, match="no screen"):
+        open_window(lambda: None)
+    if display is None:
+        assert capfd.readouterr().err == ""
+
+
 def test_without_a_screen_the_reason_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pygame", reason="needs fer-edge[gui]")
     monkeypatch.setenv("SDL_VIDEODRIVER", "x11")
