@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import cv2
 
+from ..errors import BackendUnavailable
 from ..types import Image
 from .base import Box, Followed, Follower
 
@@ -58,6 +59,11 @@ class OpenCVKCF(Follower):
     """Follows position, not size. A box that leaves the frame is lost."""
 
     def __init__(self) -> None:
+        if not hasattr(cv2, "TrackerKCF"):
+            raise BackendUnavailable(
+                "--tracker opencv: this OpenCV has no KCF; remove opencv-python and "
+                "pip install 'opencv-contrib-python-headless<5', or take --tracker kcf"
+            )
         self._faces: dict[int, _OneFace] = {}
 
     def start(self, image: Image, boxes: Mapping[int, Box]) -> None:

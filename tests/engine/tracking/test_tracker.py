@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BackendUnavailable, BadInput
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.sources import open_source
 from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH, demo_face_box
 from fer_edge.engine.sources.images import read_image
 from fer_edge.engine.tracking import FaceTracker, open_tracker
 from fer_edge.engine.tracking.base import Followed, Follower, Place
+from fer_edge.engine.tracking.opencv import OpenCVKCF
 from fer_edge.engine.tracking.tracker import SURE_SCORE
 from fer_edge.engine.types import Detections, Frame, Points
 
@@ -388,3 +389,9 @@ def test_landmarks_move_with_a_box_that_is_only_moved() -> None:
     now = tracker.tracks[0].box
     moved = np.add(points, (now[0] - x, now[1] - y))
     np.testing.assert_allclose(landmarks_of(tracker)[0], moved, atol=1e-2)
+
+
+def test_an_opencv_without_kcf_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("cv2.TrackerKCF")
+    with pytest.raises(BackendUnavailable, match="--tracker opencv: this OpenCV has no KCF"):
+        OpenCVKCF()
