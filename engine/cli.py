@@ -13,6 +13,8 @@ from .cores import cores
 from .errors import BadInput
 from .signals import ending_at_once
 
+MONITOR_OPTIONS = ("token", "media", "rules", "data", "keep", "keep_size")
+
 EPILOG = """\
 examples:
   fer-run                                         the built-in demo
@@ -310,10 +312,26 @@ def _check(args: argparse.Namespace) -> None:
         raise BadInput("--trace traces one source; leave out --serve")
     if not args.save and (args.no_audio or args.encoder != "auto"):
         raise BadInput("--no-audio and --encoder are for --save; give it, or leave them out")
+    _check_idle(args)
     if args.landmarks and args.blur:
         raise BadInput("--landmarks draws nothing on blurred faces; leave it or --blur out")
     if args.threads and args.threads > cores():
         raise BadInput(f"--threads {args.threads}: there are {cores()} cores for it here")
+
+
+def _check_idle(args: argparse.Namespace) -> None:
+    """Refuse options without what they modify: whoever gives one counts on it."""
+    parser = build_parser()
+    pictures = args.save or args.show or args.serve
+    for names, works, what in (
+        (("raw",), args.jsonl, "--jsonl"),
+        (("blur", "landmarks"), pictures, "--save, --show or --serve"),
+        (MONITOR_OPTIONS, args.serve, "--serve"),
+    ):
+        given = [name for name in names if getattr(args, name) != parser.get_default(name)]
+        if given and not works:
+            flag = given[0].replace("_", "-")
+            raise BadInput(f"--{flag} is for {what}, and changes nothing here; leave it out")
 
 
 def _print_version() -> int:
