@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from .. import git_lfs
 from ..errors import BadInput, FerError, InputNotFound, SourceFailed
@@ -16,6 +18,9 @@ from .base import Reader, SourceInfo
 
 # Stills have no clock of their own: one a second.
 STILLS_FPS = 1.0
+
+# BGR, turned as EXIF says, with as many bits as the file has.
+DEEP = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
 
 log = logging.getLogger("fer_edge")
 
@@ -88,7 +93,7 @@ def read_image(path: Path) -> Image:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        image = cv2.imdecode(data, DEEP) if len(data) else None
     except MemoryError as error:
         raise BadInput(f"{path}: takes more memory than there is; make it smaller") from error
     except cv2.error as error:
@@ -97,4 +102,24 @@ def read_image(path: Path) -> Image:
     if image is None:
         pointer = git_lfs.is_pointer(data[:200].tobytes())
         raise BadInput(f"{path}: {git_lfs.HINT if pointer else 'not an image that can be decoded'}")
-    return image  # type: ignore[return-value]
+    return eight_bits(image, path)
+
+
+def eight_bits(image: npt.NDArray[Any], path: Path) -> Image:
+    """A picture of any depth as BGR uint8.
+
+    Sensors of 10 to 14 bits write their values into 16 as they are: a largest value of less than
+    16 bits says how many there were. Numbers with a point go from 0 to 1, or to the largest.
+    """
+    if image.dtype == np.uint8:
+        return cast(Image, image)
+    most = float(np.nanmax(image, initial=0))
+    if image.dtype.kind == "f":
+        full = max(most, 1.0)
+    else:
+        full = float(2 ** max(8, int(most).bit_length()) - 1)
+    if image.dtype.kind != "f" and full < np.iinfo(image.dtype).max:
+        log.warning("%s: values up to %d, taken as of %d bits", path, most, int(full).bit_length())
+    # Not a number is black.
+    scaled = np.nan_to_num(image.astype(np.float32)) * np.float32(255 / full)
+    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)

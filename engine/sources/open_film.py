@@ -9,6 +9,7 @@ from typing import Any, cast
 import av
 from av.container import InputContainer
 
+from .. import git_lfs
 from ..errors import BadInput, InputNotFound, SourceFailed
 from ..ffmpeg import local, reason
 from ..redaction import redacted
@@ -37,6 +38,8 @@ def open_video(path: Path, connection: Connection = DEFAULT_CONNECTION) -> Recor
         InputNotFound: no file at `path`.
         BadInput: no video that can be decoded.
     """
+    if (pointer := git_lfs.hint_for(path)) is not None:
+        raise BadInput(f"{path}: {pointer}")
     return Recording(_open_file(local(path), str(path), connection.decoder), str(path), path)
 
 

@@ -19,6 +19,7 @@ from fer_edge.engine.sources import Connection, open_reader, open_source
 from fer_edge.engine.sources.base import Reader, SourceInfo
 from fer_edge.engine.sources.demo import FRAMES, demo_face_box
 from fer_edge.engine.sources.feed import CapturedFeed
+from fer_edge.engine.sources.images import read_image
 from fer_edge.engine.types import Frame
 
 
@@ -325,3 +326,29 @@ def test_a_video_that_breaks_off_gives_what_it_has_and_says_so(tmp_path: Path) -
         for frame in feed:
             seen.append(frame.index)
     assert 0 < len(seen) < 24
+
+
+@pytest.mark.parametrize(("shift", "bits"), [(0, 8), (2, 10), (4, 12), (8, 16)])
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_values_of_few_bits_in_sixteen_are_as_bright_as_the_picture(
+    shift: int, bits: int, suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    picture[0, 0] = 255
+    path = tmp_path / f"deep{suffix}"
+    cv2.imwrite(str(path), picture.astype(np.uint16) << shift)
+    assert np.abs(read_image(path).astype(int) - picture).max() <= 1
+    assert (f"taken as of {bits} bits" in caplog.text) == (bits < 16)
+
+
+def test_numbers_with_a_point_go_from_black_to_white(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (32, 40, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "point.tiff"), picture.astype(np.float32) / 255)
+    assert np.abs(read_image(tmp_path / "point.tiff").astype(int) - picture).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["talk.mp4", "face.jpg", "recording"])
+def test_a_pointer_of_git_lfs_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(BadInput, match=rf"{name}: a pointer of Git LFS.*git lfs pull"):
+        open_reader(str(tmp_path / name)).read()
