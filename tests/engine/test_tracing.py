@@ -82,7 +82,7 @@ def test_a_run_writes_every_stage_into_its_trace(tmp_path: Path) -> None:
     assert min(s["ts"] for s in spans) == 0
     assert all(s["dur"] >= 0 for s in spans)
     threads = {event["tid"]: event["args"]["name"] for event in events if event["ph"] == "M"}
-    stages = {"MainThread": "frame", "read ahead": "decode", "encode": "encode"}
+    stages = {"MainThread": "frame", "capture": "decode", "encode": "encode"}
     assert set(threads.values()) == set(stages)
     for thread, stage in stages.items():
         assert {threads[s["tid"]] for s in spans if s["name"] == stage} == {thread}
