@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from fer_edge.engine.errors import BadInput
 from fer_edge.engine.outputs import PendingFile
 
 from .config import EXTENSIBLE, TrainingConfig, config_from_json
+from .npz import open_npz
 from .schedule import same_until
 
 Arrays = list[npt.NDArray[Any]]
@@ -89,17 +89,12 @@ def load_checkpoint(path: Path, config: TrainingConfig, faces: str) -> Checkpoin
     """
     if not path.exists():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            about = json.loads(str(archive["about"]))
-            state = Checkpoint(
-                Progress(**about["progress"]),
-                *(_group(archive, name) for name in GROUPS),
-            )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise BadInput(
-            f"{path}: a damaged checkpoint ({error}); remove it to begin anew"
-        ) from error
+    with open_npz(path, "a damaged checkpoint ({why}); remove it to begin anew") as archive:
+        about = json.loads(str(archive["about"]))
+        state = Checkpoint(
+            Progress(**about["progress"]),
+            *(_group(archive, name) for name in GROUPS),
+        )
     if about.get("faces") != faces:
         raise BadInput(f"{path}: was made with other faces; give another --output for these")
     _check_continues(path, about["config"], config, state.progress.epoch)

@@ -8,7 +8,6 @@ PublicTest and PrivateTest.
 from __future__ import annotations
 
 import csv
-import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from fer_edge.engine.errors import BadInput
 from fer_edge.engine.model import FER2013_LABELS
 
+from ..npz import open_npz
 from .faces import SIDE, UNKNOWN, DataSet, Gray, LabelledFaces
 from .ferplus import FILE as FERPLUS
 from .ferplus import TAGS, read_tags, votes_by_class
@@ -42,14 +42,10 @@ def read_npz(path: Path) -> DataSet:
     Raises:
         BadInput: not such an archive, or values out of range.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            pixels, emotion, usage = (archive[key] for key in ("pixels", "emotion", "usage"))
-            votes = archive.get("votes")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise BadInput(
-            f"{path}: not a FER2013 archive ({error}); expected pixels, emotion and usage"
-        ) from error
+    complaint = "not a FER2013 archive ({why}); expected pixels, emotion and usage"
+    with open_npz(path, complaint) as archive:
+        pixels, emotion, usage = (archive[key] for key in ("pixels", "emotion", "usage"))
+        votes = archive.get("votes")
     labels = _numbers(path, "emotion", emotion, [*range(len(FER2013_LABELS)), NO_LABEL])
     splits = _numbers(path, "usage", usage, range(len(USAGES)))
     if pixels.shape != (len(emotion), SIDE, SIDE) or pixels.dtype != np.uint8:

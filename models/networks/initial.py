@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_edge.engine.errors import BadInput, InputNotFound
+
+from ..npz import open_npz
 
 # Names that a configuration may use in place of a path.
 SHIPPED = {"face_recognition": "face_recognition.npz"}
@@ -48,13 +49,10 @@ def load_initial_weights(network: Any, origin: str) -> int:
     """
     path = find_initial_weights(origin)
     variables = named_variables(network)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if len(archive.files) > MAX_ARRAYS:
-                raise BadInput(f"{path}: {len(archive.files)} arrays; expected a layer's each")
-            arrays = {name: archive[name] for name in archive.files if name in variables}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path}: not an .npz of weights ({error})") from error
+    with open_npz(path, "not an .npz of weights ({why})") as archive:
+        if len(archive.files) > MAX_ARRAYS:
+            raise BadInput(f"{path}: {len(archive.files)} arrays; expected a layer's each")
+        arrays = {name: archive[name] for name in archive.files if name in variables}
     if not arrays:
         raise BadInput(f"{path}: names no layer of {network.name}")
     assign_weights(network, arrays, str(path))
