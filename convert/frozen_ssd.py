@@ -103,12 +103,25 @@ def read_graph(path: Path) -> Any:
     if not graph_def.node:
         raise BadInput(f"{path}: an empty graph; expected a frozen_inference_graph.pb")
     check_graph(graph_def, path)
+    _free_size(graph_def)
     names = {node.name for node in graph_def.node}
     for node in graph_def.node:
         for source in GraphIndex.inputs(node):
             if source not in names:
                 raise BadInput(f"{path}: cut off: {node.name!r} takes {source!r}, which is missing")
     return graph_def
+
+
+def _free_size(graph_def: Any) -> None:
+    """Let placeholders of a fixed size, as `[1,300,300,3]`, take pictures of any.
+
+    What stands behind them resizes to the network's own size all the same.
+    """
+    for node in graph_def.node:
+        if node.op == "Placeholder" and len(node.attr["shape"].shape.dim) == 4:
+            for axis in node.attr["shape"].shape.dim[:3]:
+                axis.size = -1
+            node.attr.pop("_output_shapes", None)
 
 
 def understand(graph_def: Any, path: Path) -> FrozenSSD:
@@ -145,7 +158,13 @@ def find_cut(index: GraphIndex) -> Cut:
     after = index.descendants(convolutions)
     before = index.ancestors(convolutions)
     heads = {name for name in after if name not in before and name not in convolutions}
-    score = _only((n for n in index.of_type("Sigmoid", "Softmax") if n.name in heads), "score op")
+    scores = [n for n in index.of_type("Sigmoid", "Softmax") if n.name in heads]
+    if not scores:
+        raise BadInput(
+            "scores without a sigmoid or softmax, as score_converter IDENTITY exports them: export "
+            "it with score_converter: SIGMOID in its pipeline.config"
+        )
+    score = _only(scores, "score op")
     exponentials = [node.name for node in index.of_type("Exp") if node.name in heads]
     if len(exponentials) != 2:
         raise BadInput(f"{len(exponentials)} Exp in box decoding, expected height and width")
@@ -163,7 +182,9 @@ def find_cut(index: GraphIndex) -> Cut:
 
 
 def _images(index: GraphIndex, before: set[str]) -> Iterable[Any]:
-    return (node for node in index.of_type("Placeholder") if node.name in before)
+    fed = [n for n in index.of_type("Placeholder", "PlaceholderWithDefault") if n.name in before]
+    # Beside a picture, defaults are those of settings, as whether it is being trained.
+    return [n for n in fed if n.op == "Placeholder"] or fed
 
 
 def _body_input(index: GraphIndex, convolutions: set[str], before: set[str]) -> str:

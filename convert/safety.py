@@ -79,15 +79,34 @@ ACTIVATIONS = frozenset(
     softsign sigmoid hard_sigmoid hard_silu hard_swish hard_tanh tanh exponential
     """.split()
 )
+# What Keras makes of `image / 255 - 1` in a network.
+_ARITHMETIC = frozenset({"TFOpLambda", "TrueDivide", "Divide", "Negative", "GetItem", "Power"})
+_ARITHMETIC_HINT = (
+    "where it scales pixels, build the network with a Rescaling layer in its place, or without "
+    "it, take over the weights with set_weights, and say the scaling with --input-range"
+)
 _MODULES = ("keras", "tf_keras", "builtins")
+
+
+_QUANTISED = ("Quantize", "Dequantize", "FakeQuant", "Requant")
+
+
+def _quantised(graph_def: Any) -> str:
+    return ", ".join(sorted({n.op for n in graph_def.node if n.op.startswith(_QUANTISED)})[:3])
 
 
 def check_graph(graph_def: Any, path: Path) -> None:
     """Check every operator of a GraphDef, those of its functions too.
 
     Raises:
+        BadInput: a quantised graph.
         UnsafeModel: an operator is not on the list.
     """
+    if any(node.op.startswith(_QUANTISED) for node in graph_def.node):
+        raise BadInput(
+            f"{path}: a quantised graph (it has {_quantised(graph_def)}); export the network in "
+            "float, and let --precision int8 quantise it"
+        )
     functions = [node for function in graph_def.library.function for node in function.node_def]
     for node in (*graph_def.node, *functions):
         if node.op not in GRAPH_OPERATORS:
@@ -178,7 +197,8 @@ def _check_class(value: dict[str, Any], name: Any, path: Path, where: str) -> st
         return where
     if not isinstance(name, str) or name not in LAYERS | HELPERS:
         what = "runs code of its own" if "ambda" in str(name) else "is unknown"
-        raise UnsafeModel(f"{path}: layer {name!r} in {where} {what}; refused")
+        hint = f"; {_ARITHMETIC_HINT}" if name in _ARITHMETIC else ""
+        raise UnsafeModel(f"{path}: layer {name!r} in {where} {what}; refused{hint}")
     label = config.get("name") if isinstance(config, dict) else None
     return f"{name} {label!r}" if label else str(name)
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +19,7 @@ from fer_edge.engine.errors import BadInput, UnsafeModel
 from fer_edge.engine.geometry import iou_matrix
 from fer_edge.engine.model import read_facts
 
-from .ssd_graph import Builder, Recipe, write_ssd
+from .ssd_graph import Builder, Recipe, tf, write_ssd
 
 RECIPES = {
     "2017: resize, then scale": Recipe(),
@@ -146,6 +148,48 @@ def test_a_resizer_the_runtime_has_not_is_refused(tmp_path: Path) -> None:
     graph_def = read_graph(path)
     with pytest.raises(BadInput, match=r"graph\.pb"):
         understand(graph_def, path)
+
+
+def fixed(node: Any, graph_def: Any) -> None:
+    """A placeholder of one size, larger than the network's."""
+    del node.attr["shape"].shape.dim[:]
+    for side in (1, 96, 160, 3):
+        node.attr["shape"].shape.dim.add(size=side)
+
+
+def defaulted(node: Any, graph_def: Any) -> None:
+    """A placeholder that has a picture of its own where none is given."""
+    own = graph_def.node.add(name="own_picture", op="Const")
+    own.attr["dtype"].type = node.attr["dtype"].type
+    picture = tf.make_tensor_proto(np.zeros((1, 64, 64, 3), np.uint8))
+    own.attr["value"].tensor.CopyFrom(picture)
+    node.op = "PlaceholderWithDefault"
+    node.input.append("own_picture")
+
+
+@pytest.mark.parametrize("change", [fixed, defaulted])
+def test_pictures_may_come_in_by_other_placeholders(
+    change: Callable[[Any, Any], None], tmp_path: Path
+) -> None:
+    graph_def = Builder(Recipe()).build()
+    change(next(node for node in graph_def.node if node.op == "Placeholder"), graph_def)
+    (tmp_path / "graph.pb").write_bytes(graph_def.SerializeToString())
+    parity = convert(tmp_path / "graph.pb", tmp_path / "d.onnx")["parity"]
+    assert isinstance(parity, dict)
+    assert parity["matched"] == parity["detections"] > 10
+
+
+def test_raw_scores_and_quantised_graphs_say_how_to_export_them(tmp_path: Path) -> None:
+    raw = Builder(Recipe()).build()
+    next(node for node in raw.node if node.op == "Sigmoid").op = "Identity"
+    (tmp_path / "raw.pb").write_bytes(raw.SerializeToString())
+    with pytest.raises(BadInput, match=r"raw\.pb: .*score_converter: SIGMOID"):
+        understand(read_graph(tmp_path / "raw.pb"), tmp_path / "raw.pb")
+    quantised = Builder(Recipe()).build()
+    quantised.node.add(name="weights", op="Dequantize")
+    (tmp_path / "uint8.pb").write_bytes(quantised.SerializeToString())
+    with pytest.raises(BadInput, match=r"quantised graph \(it has Dequantize\); export .*in float"):
+        read_graph(tmp_path / "uint8.pb")
 
 
 def test_an_operator_outside_the_list_is_refused_by_name(tmp_path: Path) -> None:

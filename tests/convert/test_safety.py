@@ -184,3 +184,12 @@ def test_checked_weights_are_the_ones_that_are_loaded(tmp_path: Path) -> None:
     faces = np.random.default_rng(0).uniform(-1, 1, (3, SIDE, SIDE, 1)).astype(np.float32)
     expected = model(faces, training=False)
     np.testing.assert_allclose(network.predict(faces), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras], ids=["current", "legacy"])
+def test_arithmetic_between_layers_says_what_to_do(library: Any, tmp_path: Path) -> None:
+    image = library.layers.Input((SIDE, SIDE, 1))
+    flat = library.layers.Flatten()(image / 255 - 1)
+    library.Model(image, library.layers.Dense(7)(flat)).save(tmp_path / "m.h5")
+    with pytest.raises(UnsafeModel, match=r"refused; .*Rescaling.*set_weights.*--input-range"):
+        read_keras_file(tmp_path / "m.h5")
