@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
 
-from fer_edge.engine.model import Colour
+from fer_edge.engine.model import Colour, InputFacts
 from fer_edge.engine.sources.demo import FACE_BOX, PHOTOGRAPH
 from fer_edge.engine.sources.images import read_image
 from fer_edge.engine.sources.listing import find_images, list_folder
@@ -37,6 +38,24 @@ def _pictures(folder: Path) -> list[Image]:
     """Of a folder; where it has none itself, of the folders in it."""
     inside = not list_folder(folder).pictures
     return [read_image(path) for path in find_images(folder, inside)[:MAX_IMAGES]]
+
+
+def sampled_exactly(image: Image, see: InputFacts) -> Image:
+    """A picture in a size near its own whose samples OpenCV takes where TensorFlow 1 does.
+
+    OpenCV rounds sampling positions to 1/32 pixel: up to four grey levels of noise at sizes that
+    do not divide, which says nothing about a conversion. Multiples of 32 leave next to nothing
+    to be rounded, and their pictures stay as they are.
+    """
+    height, width = image.shape[:2]
+    sides = [(width, see.width), (height, see.height)]
+    if see.resize != "tf1_bilinear" or not any(wanted % 32 for _, wanted in sides):
+        return image
+    steps = [wanted // gcd(wanted, 32) for _, wanted in sides]
+    across, down = (
+        max(1, round(side / step)) * step for (side, _), step in zip(sides, steps, strict=True)
+    )
+    return _resized(image, across, down, cv2.INTER_AREA)
 
 
 def parity_images(folder: Path | None) -> list[Image]:

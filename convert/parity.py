@@ -21,7 +21,7 @@ from fer_edge.engine.preprocess import network_input
 from fer_edge.engine.tolerances import Tolerance
 from fer_edge.engine.types import Detections, Floats, Image
 
-from .images import face_pixels
+from .images import face_pixels, sampled_exactly
 from .originals import OpenOriginal, OriginalDetector
 
 # Probabilities that differ by less between faces say nothing about a conversion.
@@ -159,9 +159,10 @@ def compare_detectors(
     Args:
         original: the network before.
         backend: the converted file, open.
-        images: BGR uint8 pictures of any size.
+        images: BGR uint8 pictures of any size; see `sampled_exactly`.
         tolerance: what counts as matched.
     """
+    images = [sampled_exactly(image, backend.facts.input) for image in images]
     found: list[_Match] = []
     survivor_errors: list[Floats] = []
     box_errors: list[float] = []

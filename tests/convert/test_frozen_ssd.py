@@ -31,6 +31,7 @@ RECIPES = {
     "MobileNet v2 unfused": Recipe(inverted=True, batch_norm="unfused", scale_first=True, seed=5),
     "softmax scores": Recipe(softmax=True, classes=2, seed=6),
     "other box coding": Recipe(box_scales=(8.0, 12.0, 4.0, 6.0), seed=7),
+    "300x300, which divides no frame": Recipe(size=(300, 300), seed=9),
     "half-pixel resize": Recipe(half_pixel=True, seed=8),
 }
 # What TensorRT 8.6 to 11 parse without plugins.
