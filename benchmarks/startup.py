@@ -27,6 +27,7 @@ from fer_edge.engine.config import PipelineConfig
 from fer_edge.engine.errors import SourceFailed
 from fer_edge.engine.folders import CACHE_VARIABLE
 from fer_edge.engine.input_size import FaceSize
+from fer_edge.engine.sources import Connection
 from fer_edge.engine.types import Image
 
 from .records import DemoStart, Startup
@@ -109,8 +110,7 @@ def _written(
     config: PipelineConfig, folder: Path, run_frames: int, frames: Path | None = None
 ) -> Path:
     """The options of a process, in a file."""
-    plain = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(config).items()}
-    plain["min_face"] = str(config.min_face)
+    plain = as_json(config)
     options = {"frames": str(frames) if frames else None, "run": run_frames, "config": plain}
     path = folder / "options.json"
     path.write_text(json.dumps(options))
@@ -130,6 +130,25 @@ def _start(options: Path, cache: Path | None = None) -> tuple[float, Once]:
     return started, once
 
 
+def as_json(config: PipelineConfig) -> dict[str, Any]:
+    """The options as values of JSON, for another process."""
+    plain = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(config).items()}
+    return {**plain, "min_face": str(config.min_face)}
+
+
+def config_from_json(raw: dict[str, Any]) -> PipelineConfig:
+    """The options that `as_json` wrote."""
+    return PipelineConfig(
+        **{
+            **raw,
+            "expression": Path(raw["expression"]) if raw["expression"] else None,
+            "min_face": FaceSize.parse(raw["min_face"]),
+            "connection": Connection(**raw["connection"]),
+            "detect_size": tuple(raw["detect_size"]) if raw["detect_size"] else None,
+        }
+    )
+
+
 def _run(options: dict[str, Any]) -> Once:
     # Late: imports are part of what is measured.
     from fer_edge.engine.pipeline import Pipeline
@@ -138,15 +157,7 @@ def _run(options: dict[str, Any]) -> Once:
     from .memory import peak_resident_bytes
     from .scene import Loop
 
-    raw = options["config"]
-    config = PipelineConfig(
-        **{
-            **raw,
-            "expression": Path(raw["expression"]) if raw["expression"] else None,
-            "min_face": FaceSize.parse(raw["min_face"]),
-            "detect_size": tuple(raw["detect_size"]) if raw["detect_size"] else None,
-        }
-    )
+    config = config_from_json(options["config"])
     before = perf_counter()
     source: str | LosslessFeed = "demo"
     if options["frames"] is not None:

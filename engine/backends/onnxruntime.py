@@ -51,6 +51,8 @@ class ONNXRuntimeBackend(Backend):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads
+        # Threads that spin while they wait take their cores from the other network and the tracker.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         providers = _available(device)
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=providers)
