@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BadInput, first_line
 from fer_edge.engine.model import InputFacts, Resize
 
 from .graph import CONVOLUTIONS, GraphIndex
@@ -275,7 +275,7 @@ class open_session:  # noqa: N801 - a context manager that reads as a function
             with graph.as_default():
                 tf.import_graph_def(graph_def, name="")
         except (ValueError, TypeError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = first_line(error)
             raise BadInput(f"TensorFlow refuses the graph ({reason})") from error
         self._session = tf.compat.v1.Session(graph=graph)
 
@@ -285,7 +285,7 @@ class open_session:  # noqa: N801 - a context manager that reads as a function
             try:
                 return self._session.run(fetches, feeds)
             except (tf.errors.OpError, ValueError, TypeError) as error:
-                reason = str(error).strip().splitlines()[0]
+                reason = first_line(error)
                 raise BadInput(f"the graph does not run ({reason})") from error
 
         return run

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_edge.engine.certainty import Certainty
-from fer_edge.engine.errors import BackendUnavailable, BadInput, UnsafeModel
+from fer_edge.engine.errors import BackendUnavailable, BadInput, UnsafeModel, first_line
 
 from .endings import last_activation
 from .inspect import HDF5_SIGNATURE, MAX_INPUT_BYTES
@@ -344,7 +344,7 @@ def load_model(path: Path, file: KerasFile, legacy: bool | None = None) -> Any:
     except ImportError as error:
         raise BackendUnavailable(f"Keras is not installed: {INSTALL}") from error
     except Exception as error:  # Keras lets errors of every kind through
-        reason = str(error).strip().splitlines()[0][:200]
+        reason = first_line(error)[:200]
         raise BadInput(
             f"{path}: Keras {file.version} model that cannot be loaded ({reason})"
         ) from error
@@ -413,7 +413,7 @@ def _freeze(function: Any, path: Path) -> tuple[Any, str, tuple[str, ...]]:
     try:
         frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
     except (tf.errors.OpError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise BadInput(f"{path}: cannot be frozen ({reason})") from error
     outputs = tuple(output.name for output in frozen.outputs)
     return frozen.graph.as_graph_def(), frozen.inputs[0].name, outputs

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BadInput, first_line
 
 from .tensorflow import import_tensorflow
 
@@ -54,7 +54,7 @@ def onnx_from_graph_def(graph_def: Any, image: str, outputs: list[str]) -> Any:
     try:
         return converted()
     except (ValueError, RuntimeError, KeyError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise BadInput(f"cannot be written as ONNX ({reason})") from error
 
 

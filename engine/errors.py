@@ -51,3 +51,13 @@ class SourceFailed(FerError, RuntimeError):
 
 class ParityError(FerError, ArithmeticError):
     """A converted model does not reproduce the original within its tolerance."""
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says first; the name of its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def last_line(error: BaseException) -> str:
+    """What a library's error says last; the name of its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BadInput, last_line
 from fer_edge.engine.types import Detections, Floats, Image
 
 from ..originals import Candidates
@@ -206,7 +206,7 @@ class OpenOnnx:
         try:
             outputs = self.session.run(None, {name: picture.transpose(2, 0, 1)[None].copy()})
         except Exception as error:  # ONNX Runtime's exceptions share no base class
-            reason = str(error).strip().splitlines()[-1]
+            reason = last_line(error)
             raise BadInput(f"the network does not run at {width}x{height} ({reason})") from error
         taken = np.array([across / image.shape[1], down / image.shape[0]])
         return published.decode(outputs, height, width), taken
@@ -239,7 +239,7 @@ def open_session(proto: Any, size: tuple[int, int]) -> Any:
             copy.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime's exceptions share no base class
-        reason = str(error).strip().splitlines()[-1]
+        reason = last_line(error)
         raise BadInput(f"ONNX Runtime cannot load it ({reason})") from error
 
 

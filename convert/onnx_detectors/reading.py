@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BadInput, first_line, last_line
 
 from ..onnx_from_tensorflow import IR_VERSION, OPSET
 from ..safety import check_onnx
@@ -39,7 +39,7 @@ def read_onnx(path: Path) -> Any:
         onnx.checker.check_model(proto)
     # The checker's own message may hold a name of the file's that is no text.
     except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise BadInput(f"{path}: not a valid ONNX model ({reason})") from error
     return proto
 
@@ -60,7 +60,7 @@ def at_our_opset(proto: Any) -> Any:
         try:
             copy = version_converter.convert_version(copy, OPSET)
         except Exception as error:  # RuntimeError, ConvertError, and others from C++
-            reason = str(error).strip().splitlines()[-1]
+            reason = last_line(error)
             raise BadInput(f"opset {has} cannot be brought to {OPSET} ({reason})") from error
     copy.ir_version = IR_VERSION
     return copy

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from ..cores import physical_cores
-from ..errors import BadInput
+from ..errors import BadInput, last_line
 from ..model import InputFacts, ModelFacts, read_facts
 from ..preprocess import network_pixels, scaled
 from ..tracing import span
@@ -57,7 +57,7 @@ class ONNXRuntimeBackend(Backend):
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         except Exception as error:  # its exceptions share no base class below Exception
-            reason = str(error).strip().splitlines()[-1]
+            reason = last_line(error)
             raise BadInput(f"{path}: ONNX Runtime cannot load it ({reason})") from error
         return cls(session, facts, threads)
 

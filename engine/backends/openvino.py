@@ -14,7 +14,7 @@ import openvino
 from openvino.preprocess import PrePostProcessor
 
 from ..cores import physical_cores
-from ..errors import BadInput
+from ..errors import BadInput, last_line
 from ..folders import cache_folder
 from ..model import InputFacts, ModelFacts, read_facts
 from ..preprocess import face_inputs, network_pixels
@@ -232,7 +232,7 @@ def _told_in_a_line(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = last_line(error)
         raise BadInput(f"{path}: OpenVINO cannot load it ({reason})") from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BadInput, first_line
 
 from .mobilenet import mobilenet
 from .plain import plain_network
@@ -43,5 +43,5 @@ def build_network(name: str, classes: int, options: Mapping[str, Any]) -> Any:
     try:
         return ARCHITECTURES[name](classes=classes, **options)
     except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise BadInput(f"architecture {name} cannot be built so: {reason}") from error

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from fer_edge.engine.errors import BadInput
+from fer_edge.engine.errors import BadInput, first_line
 
 
 def copy_network(model: Any, classes: int | None = None, rescale: bool = False) -> Any:
@@ -46,7 +46,7 @@ def copy_network(model: Any, classes: int | None = None, rescale: bool = False) 
         copy = keras.models.clone_model(model, clone_function=fresh)
         copy = _with_ends(copy, rescale)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise BadInput(f"the network cannot be given another head: {reason}") from error
     for layer in model.layers:
         if layer.weights and (layer is not head or classes is None):

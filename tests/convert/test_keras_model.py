@@ -36,7 +36,8 @@ DATA = Path(__file__).with_name("data")
 
 def convert(source: Path, *options: str) -> tuple[Path, dict[str, Any]]:
     output, report = source.with_suffix(".onnx"), source.with_suffix(".json")
-    named = [] if {"--labels", "--order"} & {*options} else ["--order", "fer2013"]
+    told = {"--labels", "--order"} & {*options} or read_keras_file(source).labels
+    named = [] if told else ["--order", "fer2013"]
     arguments = [str(source), "-o", str(output), "--json", str(report), "--quiet", *named, *options]
     assert main(arguments) == 0
     return output, json.loads(report.read_text())
